@@ -1,0 +1,102 @@
+"""The decorator that compiles the model's kernels, and the disk cache they are kept in.
+
+numba's own cache looks at the file of a function only, not at the functions which that function
+calls. The directory used here carries a hash of all the sources a kernel can reach, so an edit
+anywhere in the engine starts a fresh cache. ``CEJ_SIM_CACHE_DIR`` overrides the place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numba
+from numba.core import config
+
+_PACKAGE = Path(__file__).parent
+_SOURCES = (
+    "compiled.py",
+    "draws.py",
+    "forms.py",
+    "state.py",
+    "power.py",
+    "parameters.py",
+    "month.py",
+    "metrics.py",
+    "phases",
+)
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def source_hash(package: Path = _PACKAGE) -> str:
+    """Hash of the engine's sources, Python and numba; names the cache directory."""
+    digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__}".encode())
+    for name in _SOURCES:
+        path = package / name
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.name.encode())
+            digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()[:16]
+
+
+def _writable(directory: Path) -> bool:
+    """Whether files can be made in the directory (it is created if missing)."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
+
+
+def _own(directory: Path) -> bool:
+    """Whether only this user can write in the directory (created if missing): compiled code is loaded from it."""
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        found = directory.lstat()
+    except OSError:
+        return False
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: the user's cache, or a temporary directory if that is read-only."""
+    name = f"cej_sim-{source_hash()}"
+    bases = [
+        os.environ.get("CEJ_SIM_CACHE_DIR"),
+        os.environ.get("XDG_CACHE_HOME"),
+        os.environ.get("LOCALAPPDATA") if os.name == "nt" else None,
+        os.path.join(os.path.expanduser("~"), ".cache"),
+    ]
+    for base in bases:
+        if base and _writable(Path(base) / name):
+            return Path(base) / name
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    shared = Path(tempfile.gettempdir()) / f"cej_sim-{user}"
+    if _own(shared) and _writable(shared / name):
+        return shared / name
+    return Path(tempfile.mkdtemp(prefix="cej_sim-"))
+
+
+CACHE_DIRECTORY = cache_directory()
+
+
+def is_cached() -> bool:
+    """Whether the engine was compiled before, so that the first run need not wait."""
+    return bool(config.DISABLE_JIT) or any(CACHE_DIRECTORY.rglob("*run_months*.nbc"))
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE_DIRECTORY)
+    try:
+        return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    finally:
+        config.CACHE_DIR = before

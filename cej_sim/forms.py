@@ -1,0 +1,85 @@
+"""Functional forms that several phases share. None of them calls exp, log or pow."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cej_sim.compiled import kernel
+
+
+@kernel
+def sigmoid(z):
+    """An S-curve from 0 to 1 through (0, 1/2) with slope 1/2: (1 + z / sqrt(1 + z^2)) / 2."""
+    return 0.5 * (1.0 + z / math.sqrt(1.0 + z * z))
+
+
+@kernel
+def saturating(amount, half):
+    """Diminishing returns: amount / (amount + half); 0 at 0, 1/2 at ``half``."""
+    return amount / (amount + half) if amount > 0.0 else 0.0
+
+
+@kernel
+def clip(value, low, high):
+    """The value, or the bound that it passes."""
+    return min(max(value, low), high)
+
+
+@kernel
+def distance(x, y, n):
+    """Half the sum of absolute differences over the first n entries: 0 for equal, 1 for disjoint shares."""
+    total = 0.0
+    for k in range(n):
+        total += abs(x[k] - y[k])
+    return 0.5 * total
+
+
+@kernel
+def cutoff(values, size, n):
+    """The n-th largest of the first ``size`` values, and how many of those equal to it belong to the n largest.
+
+    Reorders ``values``. With n >= size everything passes; with n <= 0 or size == 0 nothing does.
+    """
+    if n <= 0 or size == 0:
+        return np.inf, 0
+    if n >= size:
+        return -np.inf, 0
+    low, high, place = 0, size - 1, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if place <= j:
+            high = j
+        elif place >= i:
+            low = i
+        else:
+            break
+    cut = values[place]
+    above = 0
+    for i in range(size):
+        if values[i] > cut:
+            above += 1
+    return cut, n - above
+
+
+@kernel
+def write_log(log, logged, month, code, subject, number):
+    """Append one row (month, code, subject, count) to the log; the last row is kept free to say that it is full."""
+    row = logged[0]
+    if row < log.shape[0]:
+        log[row, 0] = month
+        log[row, 1] = code
+        log[row, 2] = subject
+        log[row, 3] = number
+        logged[0] = row + 1

@@ -1,0 +1,134 @@
+"""Phase 2, deliberate: talk along ties moves what people want.
+
+Voice. Of those present, raw_i = sqrt(resources) (0.2 + skill) agency; with m its mean over all who are present,
+voice_i = f + (1 - f) raw_i / m, where f is the facilitation really paid for (all voices 1 if m = 0). Everybody else has voice 1.
+
+Influence (``friedkin_johnsen``, after Friedkin and Johnsen 1990), for every active agent:
+
+    x <- 0.6 x + 0.4 (theta W x + (1 - theta) x0),   theta_i = mechanisms.influence * susceptibility * (0.5 + 0.5 openness_i),
+
+W x the mean over the agent itself (weight 1) and its active ties (weight w_ij, times voice_j where both came to the meeting).
+``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose whole decision vector lies
+within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea tracer moves by the very same weights:
+r <- 0.6 r + 0.4 (theta W r + (1 - theta) r0), r0 = 1 for residents and 0 for others.
+
+Ties. Two who came to the same table: w += mechanisms.meeting * 0.02 (1 - w). Two members (the backbone is one) of whom one
+stayed away: w -= mechanisms.meeting * 0.004 w. Other ties stay as they are. The backbone sits at every table.
+Inertia 0.6: design; the tie rates are assumed.
+"""
+
+from __future__ import annotations
+
+import math
+
+from cej_sim.compiled import kernel
+from cej_sim.parameters import Parameter, choice, mechanism
+from cej_sim.state import RESIDENT
+
+FRIEDKIN_JOHNSEN, BOUNDED_CONFIDENCE = range(2)
+
+RULES = (
+    choice("governance.deliberate.influence", ("friedkin_johnsen", "bounded_confidence"), "How people influence each other",
+           "Everybody listens to all ties and keeps a pull to own convictions, or only to those who already think alike."),
+    Parameter("governance.deliberate.facilitation", 0.5, "Facilitation",
+              "How far meetings give everybody an equal hearing; paid from the coordination line.",
+              effect=(("power_gini", -1),), principle=2, condition="communication", factor=3,
+              source="design: .3 for CI, .8 for CEJ"),
+    Parameter("governance.deliberate.radius", 0.3, "Radius of confidence",
+              "With bounded confidence: how different another view may be and still be heard."),
+    Parameter("coefficients.susceptibility", 0.6, "Susceptibility", "Weight of others' views against own convictions."),
+    mechanism("influence", "Influence along ties", "People's wants move with those of the people they are tied to."),
+    mechanism("meeting", "Meeting makes ties", "Meeting strengthens ties, absence weakens those between members."),
+)
+
+INERTIA = 0.6
+
+
+@kernel
+def listen(i, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin):
+    """Write the mean view that agent i hears into x_next[i]; return the mean idea origin of it.
+
+    ``radius`` below 0 means everybody tied is heard.
+    """
+    total = 1.0
+    heard_origin = origin[i]
+    for d in range(width):
+        x_next[i, d] = x[i, d]
+    for e in range(indptr[i], indptr[i + 1]):
+        j = indices[e]
+        if not active[j]:
+            continue
+        if radius >= 0.0:
+            far = 0.0
+            for d in range(width):
+                far = max(far, abs(x[j, d] - x[i, d]))
+            if far > radius + 1e-12:
+                continue
+        w = tie[e] * voice[j] if present[i] and present[j] else tie[e]
+        total += w
+        heard_origin += w * origin[j]
+        for d in range(width):
+            x_next[i, d] += w * x[j, d]
+    for d in range(width):
+        x_next[i, d] /= total
+    return heard_origin / total
+
+
+@kernel
+def influence(
+    theta, inertia, radius, kind, active, present, voice, openness, x, x0, x_next, origin, origin_next, indptr, indices, tie
+):
+    """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
+    n, width = x.shape
+    for i in range(n):
+        if not active[i]:
+            continue
+        heard = listen(i, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin)
+        t = theta * (0.5 + 0.5 * openness[i])
+        for d in range(width):
+            x_next[i, d] = inertia * x[i, d] + (1.0 - inertia) * (t * x_next[i, d] + (1.0 - t) * x0[i, d])
+        own = 1.0 if kind[i] == RESIDENT else 0.0
+        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard + (1.0 - t) * own)
+    for i in range(n):
+        if active[i]:
+            for d in range(width):
+                x[i, d] = x_next[i, d]
+            origin[i] = origin_next[i]
+
+
+@kernel
+def deliberate(
+    rules, c, kind, active, table, member, present, voice, resources, skill, agency, openness,
+    x, x0, x_next, origin, origin_next, indptr, indices, tie,
+):  # fmt: skip
+    """Set this month's voices, let influence run along ties, and let meeting change ties."""
+    n = kind.size
+    total, there = 0.0, 0.0
+    for i in range(n):
+        voice[i] = 1.0
+        if present[i]:
+            voice[i] = math.sqrt(resources[i]) * (0.2 + skill[i]) * agency[i]
+            total += voice[i]
+            there += 1.0
+    for i in range(n):
+        if present[i]:
+            raw = voice[i] * there / total if total > 0.0 else 1.0
+            voice[i] = c.facilitation + (1.0 - c.facilitation) * raw
+
+    theta = rules.mechanisms_influence * rules.coefficients_susceptibility
+    radius = rules.deliberate_radius if rules.deliberate_influence == BOUNDED_CONFIDENCE else -1.0
+    influence(
+        theta, INERTIA, radius, kind, active, present, voice, openness, x, x0, x_next, origin, origin_next,
+        indptr, indices, tie,
+    )  # fmt: skip
+
+    gain = rules.mechanisms_meeting
+    for i in range(n):
+        if not (present[i] or member[i]):
+            continue
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if present[i] and present[j] and (table[i] == table[j] or table[i] < 0 or table[j] < 0):
+                tie[e] += gain * 0.02 * (1.0 - tie[e])
+            elif member[i] and member[j] and not (present[i] and present[j]):
+                tie[e] -= gain * 0.004 * tie[e]

@@ -1,0 +1,192 @@
+"""Phase 6, organize: one-to-ones, leaders, and mobilization over ties.
+
+One-to-ones. Paid work = min(organizing money, active organizers); outside work = outside * residents / 100. Per table
+whole(12 * (paid + outside work) / tables) of its unpaid active agents are met (stream ONE_TO_ONE: identity table for the fraction, the
+agent for the choice), those with the highest (1 - focus) u + focus * mean exposure over issues (ties to the lowest row). With g = mechanisms.one_to_ones, in
+this order: agency += g 0.10 (1 - agency), consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust), skill += g 0.04 (1 - skill);
+ties between the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
+
+Leaders. An unpaid active agent who does not lead becomes a leader (stream EMERGE) with probability
+coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t = training money per table. A leader burns out
+(stream BURN_OUT) with probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0).
+Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
+
+Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside work + 0.1 leaders) / residents.
+Four rounds a month, all at once, for unpaid active agents: act if
+
+    share >= threshold + mechanisms.fatigue * fatigue - mechanisms.mobilization * coefficients.lift * m * consciousness * agency
+
+(within 1e-12), where share is the tie-weighted share of unpaid active ties who acted in the round before (last month in the first round; 0 without ties).
+With mechanisms.mobilization 0 nobody acts. Afterwards fatigue <- fatigue + coefficients.tiring for those who act, 0.96 fatigue for others; at most 1.
+Numbers not marked are assumed.
+"""
+
+from __future__ import annotations
+
+from cej_sim.compiled import kernel
+from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, uniform, whole
+from cej_sim.forms import cutoff, saturating, write_log
+from cej_sim.parameters import Parameter, mechanism
+from cej_sim.state import (
+    LEADERS_BURNED_OUT,
+    LEADERS_EMERGED,
+    MOBILIZATION_PEAK,
+    ORGANIZER,
+    ORGANIZING,
+    RESIDENT,
+    TRAINING,
+)
+
+RULES = (
+    Parameter("governance.organize.focus", 0.3, "Organizing with the most affected",
+              "How far one-to-ones seek out those on whom the issues weigh most.", effect=(("affected_members", 1),), principle=3),
+    Parameter("governance.organize.autonomy", 0.5, "Organizers' autonomy",
+              "How far organizers answer to residents rather than to the coalition.", effect=(("challenges", 1),), principle=3,
+              source="design: .7 for CEJ"),
+    Parameter("governance.organize.outside", 0.0, "Organizing from outside",
+              "Organizing by allied movements that the coalition neither pays nor directs.", high=5.0,
+              unit="staff-months per month per 100 residents", effect=(("mobilized", 1), ("resident_agency", 1)), principle=3),
+    Parameter("coefficients.emergence", 0.06, "Emergence of leaders", "Scale of the monthly chance that a resident begins to lead.",
+              unit="per month", effect=(("resident_leaders", 1),)),
+    Parameter("coefficients.burnout", 0.06, "Burnout", "Scale of the monthly chance that a leader stops.", unit="per month",
+              effect=(("resident_leaders", -1),)),
+    Parameter("coefficients.lift", 0.8, "Lift of a campaign", "How far organizing lowers the threshold of the conscious and confident.",
+              high=3.0, unit="ratio", effect=(("mobilized", 1),)),
+    Parameter("coefficients.tiring", 0.06, "Tiring", "Fatigue from a month of collective action.", high=0.5, unit="per month",
+              effect=(("mobilized", -1),)),
+    mechanism("one_to_ones", "One-to-ones", "Conversations build agency, consciousness, trust and skill.", effect=(("resident_agency", 1),)),
+    mechanism("snowflake", "Leaders reach others", "Leaders build the agency of people they are tied to.", effect=(("resident_agency", 1),)),
+    mechanism("burnout", "Leaders burn out", "Leading tires, and leaders stop.", effect=(("resident_leaders", -1),)),
+    mechanism("mobilization", "Mobilization", "People act when enough of those they know act.", effect=(("mobilized", 1),)),
+    mechanism("fatigue", "Action tires", "Collective action tires people until they rest.", effect=(("mobilized", -1),)),
+)  # fmt: skip
+
+
+@kernel
+def mobilize(gain, lift, tire, tiring, active, paid, consciousness, agency, threshold, fatigue, mobilized, mobilized_next, indptr, indices, tie):
+    """Four rounds of the threshold model, then fatigue. ``lift`` is what full consciousness and agency take off a threshold."""
+    for _ in range(4):
+        for i in range(active.size):
+            mobilized_next[i] = False
+            if not active[i] or paid[i] or gain == 0.0:
+                continue
+            all_ties, acting = 0.0, 0.0
+            for e in range(indptr[i], indptr[i + 1]):
+                j = indices[e]
+                if active[j] and not paid[j]:
+                    all_ties += tie[e]
+                    if mobilized[j]:
+                        acting += tie[e]
+            share = acting / all_ties if all_ties > 0.0 else 0.0
+            needed = threshold[i] + tire * fatigue[i] - gain * lift * consciousness[i] * agency[i]
+            mobilized_next[i] = share >= needed - 1e-12
+        for i in range(active.size):
+            mobilized[i] = mobilized_next[i]
+    for i in range(active.size):
+        fatigue[i] = min(1.0, fatigue[i] + tiring) if mobilized[i] else 0.96 * fatigue[i]
+
+
+@kernel
+def organize(
+    key, month, rules, c, K, tables,
+    kind, active, paid, draw_id, exposure, threshold, agency, consciousness, trust, skill, fatigue,
+    present, met, mobilized, mobilized_next, leader, score, pool, talked, table_start, table_agents, indptr, indices, tie,
+    spend, log, logged,
+):  # fmt: skip
+    """Meet people, let leaders emerge and burn out, and run mobilization."""
+    n = kind.size
+    organizers = 0.0
+    for i in range(n):
+        if kind[i] == ORGANIZER and active[i]:
+            organizers += 1.0
+    work = min(spend[ORGANIZING], organizers) + rules.organize_outside * c.residents / 100.0
+
+    gain = rules.mechanisms_one_to_ones
+    for t in range(tables):
+        talks = whole(key, t, month, ONE_TO_ONE, 12.0 * work / tables)
+        size = 0
+        for a in range(table_start[t], table_start[t + 1]):
+            i = table_agents[a]
+            if active[i] and not paid[i]:
+                weight = 0.0
+                for k in range(K):
+                    weight += exposure[i, k]
+                u = uniform(key, draw_id[i], month, ONE_TO_ONE)
+                score[i] = (1.0 - rules.organize_focus) * u + rules.organize_focus * weight / K
+                pool[size] = score[i]
+                size += 1
+        cut, at_cut = cutoff(pool, size, talks)
+        for a in range(table_start[t], table_start[t + 1]):
+            i = table_agents[a]
+            if not active[i] or paid[i] or score[i] < cut:
+                continue
+            if score[i] == cut:
+                if at_cut == 0:
+                    continue
+                at_cut -= 1
+            met[i] = True
+            agency[i] += gain * 0.10 * (1.0 - agency[i])
+            consciousness[i] += gain * 0.08 * (1.0 - consciousness[i])
+            trust[i] += gain * 0.03 * (1.0 - trust[i])
+            skill[i] += gain * 0.04 * (1.0 - skill[i])
+            talked[i] = True
+    for i in range(n):
+        if not (talked[i] or (kind[i] == ORGANIZER and active[i])):
+            continue
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if talked[i] and kind[j] == ORGANIZER and active[j]:
+                tie[e] += gain * 0.05 * (1.0 - tie[e])
+            elif talked[j] and kind[i] == ORGANIZER:
+                tie[e] += gain * 0.05 * (1.0 - tie[e])
+
+    training = saturating(spend[TRAINING] / tables, 0.1)
+    leaders = 0.0
+    emerged, burned = 0, 0
+    for i in range(n):
+        talked[i] = False
+        if not active[i] or paid[i]:
+            continue
+        if leader[i]:
+            chance = rules.mechanisms_burnout * rules.coefficients_burnout * (0.5 + fatigue[i])
+            if uniform(key, draw_id[i], month, BURN_OUT) < chance:
+                leader[i] = False
+                agency[i] = max(0.0, agency[i] - 0.15)
+                burned += 1
+        else:
+            doing = (0.3 + 0.7 * c.tasks if present[i] else 0.0) + (0.3 if met[i] else 0.0)
+            chance = rules.coefficients_emergence * agency[i] * skill[i] * doing * (1.0 + 2.0 * training)
+            if uniform(key, draw_id[i], month, EMERGE) < chance:
+                leader[i] = True
+                emerged += 1
+        if leader[i]:
+            leaders += 1.0
+    for i in range(n):
+        if not leader[i]:
+            continue
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if active[j] and not paid[j]:
+                reach = rules.mechanisms_snowflake * 0.02 * tie[e]
+                agency[j] += reach * (1.0 - agency[j])
+                consciousness[j] += reach * (1.0 - consciousness[j])
+
+    strength = 100.0 * (work + 0.1 * leaders) / c.residents
+    lift = rules.coefficients_lift * saturating(strength, 0.6)
+    mobilize(
+        rules.mechanisms_mobilization, lift, rules.mechanisms_fatigue, rules.coefficients_tiring,
+        active, paid, consciousness, agency, threshold, fatigue, mobilized, mobilized_next, indptr, indices, tie,
+    )  # fmt: skip
+    acting = 0.0
+    for i in range(n):
+        if mobilized[i] and kind[i] == RESIDENT:
+            acting += 1.0
+    if acting > 0.1 * c.residents and c.wave == 0.0:
+        c.wave = 1.0
+        write_log(log, logged, month, MOBILIZATION_PEAK, -1, int(acting))
+    elif acting < 0.05 * c.residents:
+        c.wave = 0.0
+    if emerged > 0:
+        write_log(log, logged, month, LEADERS_EMERGED, -1, emerged)
+    if burned > 0:
+        write_log(log, logged, month, LEADERS_BURNED_OUT, -1, burned)

@@ -1,0 +1,158 @@
+"""Phase 11, reform: rules change by mandate, or by a motion that those in power decide.
+
+A mandate takes effect before phase 1 of its month. A motion lies on the table from its month on, until it passes. It is put to the vote in phase 11 when
+at least ``motion_every`` months have passed since the last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and ``motions_about``
+allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions stand in the order of the file; one vote a month.
+
+Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same table would have with the motion's rules in force.
+Agent i is for it if a draw (stream BALLOT) lies below s(4 z), s as in forms.py,
+
+    z = -0.25 - mechanisms.power_loss * 1.2 loss_i (1 - 0.7 openness_i) + 0.8 (openness_i - 0.4) + 0.6 (belief_i - 0.4)
+        + mechanisms.popular_pressure * 1.2 min(1, 4 mobilized share of residents),
+
+loss_i = (d_i - d'_i) / max(d_i, d'_i) (0 if both are 0), belief_i the mean over issues. It passes if the votes for it reach ``motion_threshold`` of all weights.
+Coefficients: assumed.
+"""
+
+from __future__ import annotations
+
+from cej_sim.compiled import kernel
+from cej_sim.draws import BALLOT, uniform
+from cej_sim.forms import sigmoid, write_log
+from cej_sim.parameters import Parameter, choice, count, mechanism
+from cej_sim.phases.decide import table_weights
+from cej_sim.state import BACKBONE, INSTITUTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
+
+ANY_MEMBER, RESIDENTS_ONLY, INSTITUTIONS_ONLY, BACKBONE_ONLY = range(4)
+ANYTHING, NO_VOTES, NOTHING = range(3)
+
+RULES = (
+    choice("governance.reform.motion_by", ("any_member", "residents", "institutions", "backbone"), "Who may propose new rules",
+           "Whose motions to change the rules are put to the vote.", principle=2),
+    choice("governance.reform.motions_about", ("anything", "no_votes", "nothing"), "What motions may change",
+           "Any rule, any rule but the votes, or none.", principle=2),
+    count("governance.reform.motion_every", 6, 1200, "Months between votes on rules", "How often rules may be put to the vote.", low=1,
+          unit="months"),
+    Parameter("governance.reform.motion_threshold", 0.5, "Majority for new rules", "Share of decision weight that must be for a motion.",
+              source="assumed"),
+    mechanism("power_loss", "Holders of power weigh their loss", "Those who would lose say tend to vote against a change of rules."),
+    mechanism("popular_pressure", "Pressure of mobilized residents", "Mobilized residents make members vote for change."),
+)
+
+
+@kernel
+def mandate(month, rules_flat, event_month, event_motion, event_id, event_field, event_value, event_done, log, logged):
+    """Put the mandates of this month into force."""
+    for row in range(event_month.size):
+        e = event_id[row]
+        if event_motion[row] or event_month[row] != month or event_done[e]:
+            continue
+        rules_flat[event_field[row]] = event_value[row]
+        if row + 1 == event_month.size or event_id[row + 1] != e:
+            event_done[e] = True
+            write_log(log, logged, month, MANDATE, e, 1)
+
+
+@kernel
+def reform(
+    key, month, rules, rules_flat, votes_first, votes_last, c, K, backbone,
+    event_month, event_motion, event_id, event_field, event_value, event_done,
+    kind, draw_id, member, present, mobilized, voice, openness, belief, x, weight, score, pool, chosen,
+    table_start, table_agents, table_share, table_decided, log, logged,
+):  # fmt: skip
+    """Put a motion to the vote, and change the rules if it passes.
+
+    ``votes_first`` to ``votes_last`` are the positions of the vote rules in ``rules_flat``; score and pool are scratch.
+    """
+    c.motion_clock += 1.0
+    if c.motion_clock < rules.reform_motion_every or rules.reform_motions_about == NOTHING:
+        return
+    first_row = -1
+    for row in range(event_month.size):
+        if not event_motion[row] or event_month[row] > month or event_done[event_id[row]]:
+            continue
+        if row > 0 and event_id[row - 1] == event_id[row]:
+            continue
+        allowed = True
+        if rules.reform_motions_about == NO_VOTES:
+            for other in range(row, event_month.size):
+                if event_id[other] == event_id[row] and votes_first <= event_field[other] <= votes_last:
+                    allowed = False
+        if allowed:
+            first_row = row
+            break
+    if first_row < 0:
+        return
+    may = False
+    for i in range(kind.size):
+        if present[i] and member[i]:
+            if rules.reform_motion_by == ANY_MEMBER:
+                may = True
+            elif rules.reform_motion_by == RESIDENTS_ONLY and kind[i] == RESIDENT:
+                may = True
+            elif rules.reform_motion_by == INSTITUTIONS_ONLY and kind[i] == INSTITUTION:
+                may = True
+            elif rules.reform_motion_by == BACKBONE_ONLY and kind[i] == BACKBONE:
+                may = True
+    decided = False
+    for t in range(table_share.size):
+        decided = decided or table_decided[t]
+    if not may or not decided:
+        return
+    c.motion_clock = 0.0
+
+    event = event_id[first_row]
+    last_row = first_row
+    while last_row < event_month.size and event_id[last_row] == event:
+        last_row += 1
+    kept = rules_flat.copy()
+    for row in range(first_row, last_row):
+        rules_flat[event_field[row]] = event_value[row]
+    own_then = 0.0
+    for i in range(kind.size):
+        score[i] = 0.0
+    for t in range(table_share.size):
+        if table_decided[t]:
+            own, _, _, _ = table_weights(
+                t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, x,
+                table_start, table_agents, score, pool, chosen,
+            )  # fmt: skip
+            own_then += table_share[t] * own
+            for a in range(table_start[t], table_start[t + 1]):
+                score[table_agents[a]] *= table_share[t]
+    score[backbone] = own_then
+    for p in range(kept.size):
+        rules_flat[p] = kept[p]
+
+    acting, residents = 0.0, 0.0
+    for i in range(kind.size):
+        if kind[i] == RESIDENT:
+            residents += 1.0
+            if mobilized[i]:
+                acting += 1.0
+    pressure = rules.mechanisms_popular_pressure * 1.2 * min(1.0, 4.0 * acting / residents)
+    total, in_favor = 0.0, 0.0
+    for i in range(kind.size):
+        if weight[i] <= 0.0:
+            continue
+        loss = (weight[i] - score[i]) / max(weight[i], score[i])
+        believed = 0.0
+        for k in range(K):
+            believed += belief[i, k] / K
+        z = (
+            -0.25
+            - rules.mechanisms_power_loss * 1.2 * loss * (1.0 - 0.7 * openness[i])
+            + 0.8 * (openness[i] - 0.4)
+            + 0.6 * (believed - 0.4)
+            + pressure
+        )
+        total += weight[i]
+        if uniform(key, draw_id[i], month, BALLOT) < sigmoid(4.0 * z):
+            in_favor += weight[i]
+    if in_favor >= rules.reform_motion_threshold * total:
+        for row in range(first_row, last_row):
+            rules_flat[event_field[row]] = event_value[row]
+        event_done[event] = True
+        write_log(log, logged, month, MOTION_PASSED, event, 1)
+    else:
+        write_log(log, logged, month, MOTION_FAILED, event, 1)

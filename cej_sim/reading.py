@@ -1,0 +1,1216 @@
+"""Scenario files: YAML with positions -> ``Scenario``, and errors that teach.
+
+A file is read in four steps, each of them a section below: its text (``_text_of``), its nodes with line and
+column (``parse``), its values one by one (``_Walk``, along the shape ``FILE``), and what only shows when the
+values stand together (``_together``). ``FILE`` is built from the declarations of parameters, so that a rule's
+key, bounds, kind and choices are typed once, where the rule is declared.
+
+Every mistake of a file is reported at once, as ``file:line:column: path: what is wrong; what to write instead``.
+Nothing in a file is executed, and nothing is opened but the file, the scenario it extends and the network it names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml import events as yaml
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from cej_sim.metrics import NAMES
+from cej_sim.parameters import Parameter, Value, choice, count
+from cej_sim.scenario import (
+    CHANGEABLE,
+    DEFAULT_GROUPS,
+    DEFAULT_ISSUES,
+    GROUP,
+    ISSUE,
+    NETWORK_FAMILIES,
+    PARAMETERS,
+    Event,
+    Expectation,
+    Group,
+    Issue,
+    NetworkFile,
+    Scenario,
+    budget_problems,
+    defaults,
+    value_problem,
+)
+from cej_sim.state import KINDS
+
+SCHEMA_VERSION = 1
+
+#: The largest file that is read, bytes.
+MAX_BYTES = 1_000_000
+#: The most keys and values in a file, aliases counted as often as they are used.
+MAX_NODES = 20_000
+#: How deep sections and lists may lie in each other.
+MAX_DEPTH = 20
+#: The most mistakes listed for one file.
+MAX_PROBLEMS = 100
+
+
+# What is reported
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file; lines and columns count from 1, and 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, which path it concerns, what is wrong and what to write instead.
+
+    Attributes:
+        file: The file as it was named, or ``--set``.
+        line, column: Position, counted from 1; 0 where the mistake has no line.
+        path: Dotted path within the file, items of lists counted from 0; "" for the file as a whole.
+        message: ``what is wrong; what to write instead``, on one line.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """The mistake on one line."""
+        position = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{position}: {self.path}{': ' if self.path else ''}{self.message}"
+
+
+class ScenarioError(ValueError):
+    """A scenario cannot be read; ``problems`` holds every mistake, and ``str()`` has a line for each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Make one from all the mistakes."""
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
+        """How to copy it to another process."""
+        return type(self), (self.problems,)
+
+
+def _stop(place: Place, message: str, path: str = "") -> NoReturn:
+    """Give up on a file at once, for a mistake that hides all others."""
+    raise ScenarioError([Problem(place.file, place.line, place.column, path, message)])
+
+
+def _near(word: str, words: Iterable[str]) -> str | None:
+    """The right word that looks most like a wrong one."""
+    return next(iter(difflib.get_close_matches(word[:60], list(words), 1, 0.65)), None)
+
+
+def _either(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: ``a``, ``a or b``, ``a, b or c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _clean(text: str) -> str:
+    """A key of the user's as it can be shown on one line."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."
+
+
+# Where scenarios are
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that come with the package: name -> file; found in a checkout and in an installed wheel."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent
+    directory = (checkout if (checkout / "pyproject.toml").is_file() else package) / "scenarios"
+    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+
+
+def _locate(name: str, directory: Path, always_a_path: bool = False) -> Path:
+    """The file that a shipped name or a path stands for; paths are relative to the directory.
+
+    Raises:
+        LookupError: If there is no such shipped scenario; the message says which there are.
+    """
+    if always_a_path or name.startswith(".") or "/" in name or "\\" in name or name.lower().endswith((".yaml", ".yml")):
+        return directory / name
+    known = shipped()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name[:60], known, 3)
+    beside = [f"{name}{ending}" for ending in (".yaml", ".yml") if _is_file(directory / f"{name}{ending}")]
+    if near or beside:
+        advice = f"did you mean {_either([*near, *beside])}?"
+    else:
+        advice = "write a shipped name, or the path of a file (ending in .yaml)"
+    raise LookupError(f"there is no shipped scenario of this name; {advice} Shipped are: {', '.join(known) or 'none'}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+# Text of a file
+
+
+def _text_of(path: Path, shown: str) -> str:
+    """The text of a scenario file.
+
+    Raises:
+        ScenarioError: If it is missing, a directory, unreadable, too large, binary or not UTF-8.
+    """
+    whole = Place(shown)
+    try:
+        if path.is_dir():
+            _stop(whole, "this is a directory; name a scenario file in it, such as name.yaml")
+        if path.exists() and not path.is_file():
+            _stop(whole, "this is not an ordinary file; name a scenario file, such as name.yaml")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except ScenarioError:
+        raise
+    except FileNotFoundError:
+        near = _near(path.name, _yaml_files(path.parent))
+        _stop(whole, f"there is no such file; {f'did you mean {near}?' if near else 'check its name and folder'}")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
+        _stop(whole, f"the file cannot be read ({reason.lower()}); check its name and your right to read it")
+    if len(content) > MAX_BYTES:
+        _stop(whole, f"the file is larger than {MAX_BYTES:,} bytes; a scenario is a short text, so name another file")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        _stop(whole, "the file is saved as UTF-16; save it as UTF-8 (plain text)")
+    if b"\0" in content:
+        _stop(whole, "the file is binary, not text; name a scenario file, such as name.yaml")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        _stop(Place(shown, line, column), "this character is not UTF-8; save the file as UTF-8 (plain text)")
+
+
+def _yaml_files(directory: Path) -> list[str]:
+    try:
+        return [entry.name for entry in directory.iterdir() if entry.suffix.lower() in (".yaml", ".yml")]
+    except OSError:
+        return []
+
+
+# Nodes with positions
+
+
+@dataclass(eq=False)
+class ScalarNode:
+    """A single word, number or text; ``plain`` where it stands without quotes."""
+
+    place: Place
+    text: str
+    plain: bool
+    size: int = 1
+    depth: int = 1
+
+    @property
+    def value(self) -> Value | None:
+        """What it says: a number, true or false, a text, or None where it is empty."""
+        if not self.plain:
+            return self.text
+        if self.text in ("", "~", "null", "Null", "NULL"):
+            return None
+        if self.text in ("true", "True", "TRUE", "false", "False", "FALSE"):
+            return self.text.lower() == "true"
+        if len(self.text) <= 30:
+            if re.fullmatch(r"[-+]?[0-9]+", self.text):
+                return int(self.text)
+            if re.fullmatch(r"[-+]?([.][0-9]+|[0-9]+([.][0-9]*)?)([eE][-+]?[0-9]+)?", self.text):
+                return float(self.text)
+        return self.text
+
+
+@dataclass(eq=False)
+class MapNode:
+    """Lines of ``key: value``."""
+
+    place: Place
+    items: list[tuple[ScalarNode, Node]] = field(default_factory=list)
+    size: int = 1
+    depth: int = 1
+    key: ScalarNode | None = None  # the key whose value has not come yet
+
+
+@dataclass(eq=False)
+class ListNode:
+    """Items, one after the other."""
+
+    place: Place
+    items: list[Node] = field(default_factory=list)
+    size: int = 1
+    depth: int = 1
+
+
+Node = ScalarNode | MapNode | ListNode
+
+
+def parse(text: str, file: str) -> MapNode:
+    """The nodes of a YAML text, whose root must be a map.
+
+    Built from the parser's events, so that nothing is constructed, nothing recurses, and a text that would
+    grow without bounds is given up early.
+
+    Raises:
+        ScenarioError: If the text is not YAML, or is YAML that scenario files do without (tags, several documents).
+    """
+    top = ListNode(Place(file))
+    stack: list[MapNode | ListNode] = [top]
+    anchors: dict[str, Node] = {}
+    nodes = documents = 0
+    for event, place in _events(text, file):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                _stop(place, "a second document begins here; a scenario is one document, so remove the line ---")
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            _add(stack, stack.pop())
+        elif isinstance(event, yaml.NodeEvent):
+            node: Node
+            if getattr(event, "tag", None):
+                _stop(place, "tags (words after !) are not read; write the value without it, or put a text in quotes")
+            if isinstance(event, yaml.AliasEvent):
+                found = anchors.get(event.anchor)
+                if found is None or found in stack:
+                    alias = _clean(event.anchor)
+                    _stop(place, f"*{alias} stands for nothing above; write the value out, or put a text in quotes")
+                node = found
+            elif isinstance(event, yaml.ScalarEvent):
+                node = ScalarNode(place, event.value, event.implicit[0])
+            else:
+                node = MapNode(place) if isinstance(event, yaml.MappingStartEvent) else ListNode(place)
+            if event.anchor and not isinstance(event, yaml.AliasEvent):
+                anchors[event.anchor] = node
+            nodes += node.size
+            if nodes > MAX_NODES:
+                _stop(place, f"the file holds more than {MAX_NODES:,} keys and values; a scenario needs far fewer")
+            if len(stack) + node.depth > MAX_DEPTH:
+                _stop(place, f"more than {MAX_DEPTH} sections lie in each other here; a scenario needs fewer")
+            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                stack.append(node)  # type: ignore[arg-type]
+            else:
+                _add(stack, node)
+    root = top.items[0] if top.items else None
+    if root is None or (isinstance(root, ScalarNode) and root.value is None):
+        _stop(Place(file, 1, 1), f"the file is empty; begin with the line schema_version: {SCHEMA_VERSION}")
+    if not isinstance(root, MapNode):
+        _stop(root.place, f"a scenario is lines 'key: value'; begin with the line schema_version: {SCHEMA_VERSION}")
+    return root
+
+
+def _add(stack: list[MapNode | ListNode], node: Node) -> None:
+    """Put a finished node into the container that is open; an empty value stands where its key stands."""
+    parent = stack[-1]
+    parent.size += node.size
+    parent.depth = max(parent.depth, node.depth + 1)
+    if isinstance(parent, ListNode):
+        parent.items.append(node)
+    elif parent.key is not None:
+        if isinstance(node, ScalarNode) and node.plain and not node.text:
+            node.place = parent.key.place
+        parent.items.append((parent.key, node))
+        parent.key = None
+    elif isinstance(node, ScalarNode):
+        parent.key = node
+    else:
+        _stop(node.place, "a key must be a single word, not a list or a section; write key: value")
+
+
+def _events(text: str, file: str) -> Iterator[tuple[yaml.Event, Place]]:
+    """The parser's events with their places; its errors in plain words."""
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            mark = event.start_mark
+            yield event, Place(file, mark.line + 1, mark.column + 1)
+    except MarkedYAMLError as error:
+        line, column, message = _syntax(error, text)
+        _stop(Place(file, line, column), message)
+    except YAMLError as error:
+        before = text[: getattr(error, "position", 0)]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        _stop(Place(file, line, column), "an invisible control character stands here; delete it")
+
+
+def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
+    """Line, column and plain words for what the YAML parser stumbled over."""
+    problem = error.problem or ""
+    context = error.context or ""
+    mark = error.problem_mark or error.context_mark
+    start = error.context_mark or mark
+    if mark is None or start is None:
+        return 1, 1, f"this is not YAML ({_clean(problem)}); write lines 'key: value'"
+    lines = text.splitlines() or [""]
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    here = (mark.line + 1, mark.column + 1)
+    there = (start.line + 1, start.column + 1)
+    tab = line[: len(line) - len(line.lstrip())].find("\t")
+    if tab >= 0:
+        return mark.line + 1, tab + 1, "a tab stands here; indent with spaces only (two for each level)"
+    if "cannot start any token" in problem:
+        if "\\t" in problem:
+            return *here, "a tab stands here; write a space instead"
+        return *here, f"a text cannot begin with {line[mark.column : mark.column + 1]}; put it in quotes"
+    if line.startswith("%"):
+        return *here, "a line cannot begin with %; remove it"
+    if "could not find expected ':'" in problem:
+        return *there, "a colon is missing in this line; write key: value, with a space after the colon"
+    if "mapping values are not allowed" in problem:
+        before = lines[mark.line - 1] if mark.line else ""
+        if re.fullmatch(r"\s*[\w.]+:\S.*", before):
+            column = len(before) - len(before.lstrip()) + 1
+            return mark.line, column, "a space is missing after the colon; write key: value"
+        if re.fullmatch(r"\s*(- +)?[\w.]+\s*", line[: mark.column]):
+            column = len(line) - len(line.lstrip()) + 1
+            return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"
+        return *here, "a second colon stands in this line; put a text with ': ' in quotes, and each key on its own line"
+    if "flow" in context:
+        bracket = "[" if "sequence" in context else "{"
+        closing = "]" if bracket == "[" else "}"
+        return (
+            *there,
+            f"the bracket {bracket} opens here and is not closed, or a comma is missing; close it with {closing}",
+        )
+    if "quoted scalar" in context:
+        if "escape" in problem:
+            return *here, "a backslash in double quotes has a meaning of its own; use single quotes instead"
+        return *there, "the quote that opens here is not closed; close it on the same line"
+    if "expected <block end>" in problem:
+        if "'-'" in problem:
+            return *here, "a list item (-) stands among lines 'key: value'; put it under its key, indented"
+        if "']'" in problem or "'}'" in problem or "','" in problem:
+            return *here, "this bracket or comma has no opening bracket; remove it"
+        if line[: mark.column].strip():
+            return *here, "more stands after the value; put a whole text in quotes, and each key on its own line"
+        return *here, "the indentation fits no line above; line it up with the lines it belongs to"
+    if "sequence entries are not allowed" in problem:
+        return *here, "a list cannot begin on the line of its key; put each item (- ...) on a line of its own below"
+    return *here, f"this is not YAML ({_clean(problem)}); write lines 'key: value'"
+
+
+# The shape of a file
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A number, switch or choice, as its declaration says; ``null`` where an empty value means something."""
+
+    parameter: Parameter
+    null: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text; ``file`` where it is a path beside the scenario file."""
+
+    most: int = 80
+    word: bool = False
+    lines: bool = False
+    empty: bool = False
+    file: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Keys and their shapes; ``null`` where an empty value means something."""
+
+    keys: Mapping[str, Shape]
+    required: tuple[str, ...] = ()
+    null: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of sections; names in it are unique."""
+
+    item: Section
+    low: int = 0
+    high: int = MAX_NODES
+
+
+@dataclass(frozen=True)
+class Table:
+    """Keys of the user's own, all with values of one shape."""
+
+    value: Leaf
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Full paths of rules and their new values."""
+
+
+Shape = Leaf | Text | Section | Listing | Table | Changes
+
+MONTHS = count("months", 120, 1200, "Months", "How many months the scenario runs.", low=1, unit="months")
+
+_MONTH = Leaf(replace(MONTHS, path="month", label="Month", meaning="When."))
+
+
+def _file() -> Section:
+    """The shape of a scenario file, from the declarations."""
+    tree: dict[str, Any] = {}
+    for path, parameter in PARAMETERS.items():
+        *sections, name = path.split(".")
+        branch = tree
+        for part in sections:
+            branch = branch.setdefault(part, {})
+        branch[name] = Leaf(parameter)
+
+    kind = choice("network.kind", KINDS, "Kind", "What a node of the network is.")
+    family = choice("network.residents.generate", NETWORK_FAMILIES, "Family", "How generated residents are tied.")
+    scale = Parameter("network.scale", 1.0, "Scale", "Divides the strength of ties.", low=1e-6, high=1e6, unit="ratio")
+    tree["network"] |= {
+        "file": Text(most=1000, file=True),
+        "kind": Section({"column": Text(), "map": Table(Leaf(kind)), "default": Leaf(kind, null=True)}),
+        "weight": Text(),
+        "scale": Leaf(scale),
+        "nodes": Text(most=1000, file=True),
+        "residents": Section({"generate": Leaf(family)}, null=True),
+    }
+    tree["community"]["groups"] = Listing(_record(GROUP, ("name", "share")), 1, 50)
+    event = Section(
+        {"month": _MONTH, "by": Leaf(choice("events.by", ("mandate", "motion"), "By", "How.")), "set": Changes()},
+        required=("month", "by", "set"),
+    )
+    expectation = Section(
+        {
+            "metric": Leaf(choice("expect.metric", NAMES, "Metric", "Of what.")),
+            "month": _MONTH,
+            "direction": Leaf(choice("expect.direction", ("up", "down"), "Direction", "Which way.")),
+            "against": Text(most=1000),
+        },
+        required=("metric", "month", "direction", "against"),
+    )
+    version = count("schema_version", SCHEMA_VERSION, SCHEMA_VERSION, "Version", "Of the form.", low=SCHEMA_VERSION)
+    return Section(
+        {
+            "schema_version": Leaf(version),
+            "name": Text(most=60, word=True),
+            "label": Text(empty=True),
+            "description": Text(most=20_000, lines=True, empty=True),
+            "extends": Text(most=1000),
+            "months": Leaf(MONTHS),
+            "community": _branch(tree.pop("community")),
+            "network": _branch(tree.pop("network")),
+            "issues": Listing(_record(ISSUE, ("name",)), 1, 20),
+            **{name: _branch(part) for name, part in tree.items()},
+            "events": Listing(event),
+            "expect": Listing(expectation),
+        },
+        required=("schema_version",),
+    )
+
+
+def _branch(tree: dict[str, Any]) -> Section:
+    return Section({name: _branch(part) if isinstance(part, dict) else part for name, part in tree.items()})
+
+
+def _record(parameters: Iterable[Parameter], required: tuple[str, ...]) -> Section:
+    """A named item of a list: its name and the numbers declared for it."""
+    return Section({"name": Text(), **{p.path.rpartition(".")[2]: Leaf(p) for p in parameters}}, required)
+
+
+#: The shape of a scenario file.
+FILE = _file()
+
+
+def _index(shape: Shape, path: str, found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Every key of the file -> the sections under which it stands."""
+    section = shape.item if isinstance(shape, Listing) else shape
+    if isinstance(section, Section):
+        for name, part in section.keys.items():
+            found.setdefault(name, []).append(path)
+            _index(part, f"{path}.{name}".lstrip("."), found)
+    return found
+
+
+_SECTIONS_OF = _index(FILE, "", {})
+
+# Keys that say how to read a network file.
+_IMPORT_KEYS = ("file", "kind", "weight", "scale", "nodes", "residents")
+
+
+# Values one by one
+
+
+@dataclass
+class Reading:
+    """What a file says, before and after it is merged with the file it extends.
+
+    Attributes:
+        path: The file.
+        given: Path -> value for everything that the file says (an item count for a list), normalized.
+        places: Path -> where it stands: the value for single values, the key for sections.
+        problems: Every mistake found.
+        scenario: The result, if there is no mistake.
+    """
+
+    path: Path
+    given: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    scenario: Scenario | None = None
+
+
+class _Walk:
+    """Reads nodes along the shape of the file, and collects values, places and mistakes."""
+
+    def __init__(self, file: str, directory: Path, reading: Reading) -> None:
+        self.file, self.directory = file, directory
+        self.given, self.places, self.problems = reading.given, reading.places, reading.problems
+
+    def report(self, place: Place, path: str, message: str | Callable[[], str]) -> None:
+        """Note a mistake; what takes time to word is worded only while mistakes are still listed."""
+        if len(self.problems) < MAX_PROBLEMS:
+            text = message if isinstance(message, str) else message()
+            self.problems.append(Problem(place.file, place.line, place.column, path, text))
+        elif len(self.problems) == MAX_PROBLEMS:
+            more = f"there are more than {MAX_PROBLEMS} mistakes; mend these and check again"
+            self.problems.append(Problem(self.file, 0, 0, "", more))
+
+    def read(self, shape: Shape, node: Node, path: str) -> None:
+        """Read a node of a given shape."""
+        self.places.setdefault(path, node.place)
+        if isinstance(shape, Section):
+            self.section(shape, node, path)
+        elif isinstance(shape, Listing):
+            self.listing(shape, node, path)
+        elif isinstance(shape, Leaf):
+            value = self.leaf(shape, node, path)
+            if value is not None or (shape.null and isinstance(node, ScalarNode) and node.value is None):
+                self.given[path] = value
+        elif isinstance(shape, Text):
+            self.text(shape, node, path)
+        else:
+            self.given[path] = self.table(shape, node, path)
+
+    def keys(self, node: MapNode, path: str) -> Iterator[tuple[ScalarNode, Node, str]]:
+        """Keys, values and paths of a map; a key that stands there twice is a mistake."""
+        first: dict[str, int] = {}
+        for key, value in node.items:
+            here = f"{path}.{_clean(key.text)}".lstrip(".")
+            if key.text in first:
+                again = f"this key stands here twice (first in line {first[key.text]}); keep one of them"
+                self.report(key.place, here, again)
+                continue
+            first[key.text] = key.place.line
+            yield key, value, here
+
+    def section(self, shape: Section, node: Node, path: str) -> None:
+        """Read a section: known keys by their shapes, unknown ones with advice."""
+        if isinstance(node, ScalarNode) and node.value is None and not shape.required:
+            if shape.null:
+                self.given[path] = None
+            return
+        if not isinstance(node, MapNode):
+            listed = ", ".join(f"{key}: ..." for key in list(shape.keys)[:3])
+            self.report(node.place, path, f"{_what(node)} stands where a section belongs; write lines such as {listed}")
+            return
+        for key, value, here in self.keys(node, path):
+            part = shape.keys.get(key.text)
+            if part is None:
+                self.report(key.place, here, lambda key=key, value=value: _advice(key.text, value, path, shape))  # type: ignore[misc]
+                continue
+            self.places[here] = value.place if isinstance(part, Leaf | Text) else key.place
+            self.read(part, value, here)
+        present = {key.text for key, _ in node.items}
+        for name in shape.required:
+            if name not in present:
+                missing = f"this line is missing; add {name}: {_example(shape.keys[name])}"
+                self.report(node.place, f"{path}.{name}".lstrip("."), missing)
+
+    def listing(self, shape: Listing, node: Node, path: str) -> None:
+        """Read a list of sections."""
+        if not isinstance(node, ListNode):
+            keys = f"{{{', '.join(f'{key}: ...' for key in shape.item.keys)}}}"
+            self.report(node.place, path, f"{_what(node)} stands where a list belongs; write items such as - {keys}")
+            return
+        number = len(node.items)
+        if not shape.low <= number <= shape.high:
+            wanted = f"write {shape.low} to {shape.high} items, each beginning with -"
+            self.report(node.place, path, f"the list has {number} items; {wanted}")
+        self.given[path] = number
+        names: dict[str, int] = {}
+        for i, item in enumerate(node.items):
+            here = f"{path}.{i}"
+            if isinstance(item, ScalarNode) and "name" in shape.item.keys and item.value is not None:
+                self.report(item.place, here, f"an item is a section with a name; write - name: {_clean(item.text)}")
+                continue
+            self.read(shape.item, item, here)
+            name = self.given.get(f"{here}.name")
+            if name in names:
+                twice = f"{name!r} is the name of two items (first in line {names[name]}); rename one"
+                self.report(self.places[f"{here}.name"], f"{here}.name", twice)
+            elif name is not None:
+                names[name] = self.places[f"{here}.name"].line
+
+    def leaf(self, shape: Leaf, node: Node, path: str) -> Value | None:
+        """A value by its declaration, in the form in which equal values compare equal; None if it is wrong."""
+        parameter = shape.parameter
+        if not isinstance(node, ScalarNode):
+            self.report(node.place, path, f"{_what(node)} stands where a single value belongs; write {_example(shape)}")
+            return None
+        value = node.value
+        if value is None:
+            if not shape.null:
+                empty = f"nothing stands after the colon; write {_example(shape)}, or remove the line"
+                self.report(node.place, path, empty)
+            return None
+        if parameter.choices:
+            value = node.text
+        problem = value_problem(parameter, value)
+        if problem:
+            self.report(node.place, path, problem)
+            return None
+        return _normal(parameter, value)
+
+    def text(self, shape: Text, node: Node, path: str) -> None:
+        """Read a text; a path becomes absolute, relative to the file in which it stands."""
+        if not isinstance(node, ScalarNode):
+            wanted = "write one text, in quotes if need be"
+            self.report(node.place, path, f"{_what(node)} stands where a text belongs; {wanted}")
+            return
+        text = node.text.strip()
+        if not text or node.value is None:
+            if not shape.empty:
+                self.report(node.place, path, "there is no text; write one, or remove the line")
+            return
+        allowed = "\n\t" if shape.lines else ""
+        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in allowed for c in text):
+            self.report(node.place, path, "the text holds a line break or an invisible character; write it on one line")
+        elif len(text) > shape.most:
+            self.report(node.place, path, f"the text has {len(text)} characters; write at most {shape.most}")
+        elif shape.word and not re.fullmatch("[A-Za-z0-9_]+", text):
+            wanted = f"use letters (a to z), digits and _ only, such as {_word(text)}; any text may stand under label"
+            self.report(node.place, path, f"{_clean(text)!r} is not a name; {wanted}")
+        else:
+            self.given[path] = Path(os.path.normpath(self.directory / text)) if shape.file else text
+
+    def table(self, shape: Table | Changes, node: Node, path: str) -> dict[str, Value]:
+        """A map with keys that are not keys of the file: the user's own words, or full paths of rules."""
+        values: dict[str, Value] = {}
+        if isinstance(node, ScalarNode) and node.value is None and isinstance(shape, Table):
+            return values
+        if not isinstance(node, MapNode) or (isinstance(shape, Changes) and not node.items):
+            wanted = "governance.decide.votes.residents: 0.5" if isinstance(shape, Changes) else "word: kind"
+            self.report(node.place, path, f"{_what(node)} stands where a section belongs; write lines such as {wanted}")
+            return values
+        for key, value, here in self.keys(node, path):
+            leaf = shape.value if isinstance(shape, Table) else None
+            if leaf is None:
+                parameter = CHANGEABLE.get(key.text)
+                if parameter is None:
+                    self.report(key.place, here, lambda key=key: _path_advice(key.text, CHANGEABLE))  # type: ignore[misc]
+                    continue
+                leaf = Leaf(parameter)
+            self.places[here] = value.place
+            read = self.leaf(leaf, value, here)
+            if read is not None:
+                values[key.text] = read
+        return values
+
+
+def _normal(parameter: Parameter, value: Value) -> Value:
+    """A correct value in the one form that its parameter has: 1 and 1.0 are the same share."""
+    normal = parameter.decode(parameter.encode(value))
+    return normal + 0.0 if isinstance(normal, float) else normal
+
+
+def _what(node: Node) -> str:
+    if isinstance(node, MapNode):
+        return "a section"
+    if isinstance(node, ListNode):
+        return "a list"
+    return "nothing" if node.value is None else "a single value"
+
+
+def _word(text: str) -> str:
+    """A text made into a name."""
+    return re.sub("[^A-Za-z0-9_]+", "_", text)[:60].strip("_") or "scenario"
+
+
+def _example(shape: Shape) -> str:
+    """What could stand there."""
+    if not isinstance(shape, Leaf):
+        return "(one or more lines below it)" if isinstance(shape, Changes | Section | Table | Listing) else "a text"
+    parameter = shape.parameter
+    if len(parameter.choices) > 12:
+        return "one of the choices, such as " + parameter.choices[0]
+    if parameter.choices:
+        return _either(parameter.choices)
+    if parameter.kind == "switch":
+        return "true or false"
+    if parameter.low == parameter.high:
+        return f"{parameter.low:g}"
+    return f"a {'whole ' if parameter.kind == 'count' else ''}number from {parameter.low:.12g} to {parameter.high:.12g}"
+
+
+def _advice(name: str, value: Node, path: str, shape: Section) -> str:
+    """What to write instead of a key that does not exist in a section."""
+    where = f"under {re.sub('[.][0-9]+', '', path)}" if path else "at the top of a file"
+    empty = isinstance(value, ScalarNode) and value.plain and value.text == ""
+    if name == "<<":
+        return "merging with << is not read here; write the lines out, or extend another scenario with extends:"
+    if empty and re.fullmatch("[0-9]+", name):
+        return "a key cannot be a number; if this is the rest of one, write it with a point (0.5), not with a comma"
+    glued = re.fullmatch(r"([A-Za-z_]+)(:|\s+)\s*(\S+)", name)
+    if empty and glued and glued[1] in shape.keys:
+        missing = "space after the colon" if glued[2] == ":" else "colon"
+        return f"a {missing} is missing; write {glued[1]}: {glued[3]}"
+    if "." in name and _shape_at(f"{path}.{name}".lstrip(".")) is not None:
+        nested = "".join(f"{{{part}: " for part in name.split(".")[1:])
+        closed = "}" * name.count(".")
+        return f"a key has no dots in a file; nest the sections: {name.split('.')[0]}: {nested}...{closed}"
+    elsewhere = [section for section in _SECTIONS_OF.get(name, ()) if section != path]
+    if elsewhere:
+        return f"there is no {name} {where}; it stands {_either([_under(section) for section in elsewhere])}"
+    near = _near(name.lower(), shape.keys)
+    if near:
+        return f"there is no such key {where}; did you mean {near}?"
+    far = _near(name.lower(), _SECTIONS_OF)
+    if far:
+        return f"there is no such key {where}; did you mean {far}, {_either([_under(s) for s in _SECTIONS_OF[far]])}?"
+    return f"there is no such key {where}; keys there are: {', '.join(shape.keys)}"
+
+
+def _under(section: str) -> str:
+    return f"under {section}" if section else "at the top of the file"
+
+
+def _shape_at(path: str) -> Shape | None:
+    """The shape of a dotted path, or None if there is no such path."""
+    shape: Shape | None = FILE
+    for part in path.split("."):
+        shape = shape.keys.get(part) if isinstance(shape, Section) else None
+    return shape
+
+
+def _path_advice(path: str, known: Mapping[str, Parameter]) -> str:
+    """What to write instead of a full path that names no rule (or none that may change where it stands)."""
+    if path in PARAMETERS:
+        return "this describes the start and cannot change during a run; write the full path of a rule"
+    below = [full for full in known if full.startswith((f"{path}.", f"governance.{path}."))]
+    if below:
+        return f"this is a section; write one full path for each rule, such as {below[0]}"
+    endings: dict[str, list[str]] = {}
+    for full in known:
+        parts = full.split(".")
+        for i in range(len(parts)):
+            endings.setdefault(".".join(parts[i:]), []).append(full)
+    meant = endings.get(path) or endings.get(_near(path, endings) or "")
+    if meant:
+        return f"there is no such path; did you mean {_either(meant[:5])}?"
+    sections = ", ".join(dict.fromkeys(full.rpartition(".")[0] for full in known))
+    return f"there is no such path; rules stand under: {sections}"
+
+
+# Values that stand together
+
+_DEFAULTS = {path: _normal(PARAMETERS[path], value) for path, value in defaults().items()}
+
+# What a scenario does not inherit from the one it extends.
+_OWN = ("schema_version", "name", "label", "description", "extends")
+
+
+def read(name_or_path: str | Path) -> Reading:
+    """Read a scenario file whole: values, places and every mistake; raises nothing for a wrong file."""
+    shown = str(name_or_path)
+    try:
+        path = _locate(shown, Path(), isinstance(name_or_path, Path))
+    except LookupError as error:
+        return Reading(Path(shown), problems=[Problem(shown, 0, 0, "", str(error))])
+    return _read(path, shown if str(path) == shown else _display(path))
+
+
+def _display(path: Path) -> str:
+    """A path as it is shown: relative where it lies below the current directory."""
+    absolute = Path(os.path.abspath(path))
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def _read(path: Path, shown: str, extended: bool = False) -> Reading:
+    """Read one file and, unless it is itself the extended one, the file it extends."""
+    reading = Reading(path)
+    walk = _Walk(shown, Path(os.path.abspath(path)).parent, reading)
+    try:
+        root = parse(_text_of(path, shown), shown)
+        _check_version(root)
+    except ScenarioError as error:
+        reading.problems += error.problems
+        return reading
+    walk.section(FILE, root, "")
+    _resolve_against(walk)
+    complete = True
+    if "extends" in reading.given and not extended:
+        parent = _parent(walk, reading, shown)
+        complete = parent is not None
+        if parent is not None:
+            _merge(parent, reading)
+    elif "extends" in reading.places and not extended:
+        complete = False
+    if complete:
+        scenario = _together(walk, reading, shown)
+        reading.scenario = None if reading.problems else scenario
+    reading.problems.sort(key=lambda problem: (problem.file != shown, problem.line or MAX_BYTES, problem.column))
+    return reading
+
+
+def _check_version(root: MapNode) -> None:
+    """Stop at a version that this program does not read: every other message would mislead."""
+    for key, node in root.items:
+        if key.text == "schema_version" and isinstance(node, ScalarNode) and node.value != SCHEMA_VERSION:
+            value = node.value
+            if isinstance(value, bool) or not isinstance(value, int):
+                advice = f"a whole number without quotes; write schema_version: {SCHEMA_VERSION}"
+                _stop(node.place, f"the version is {advice}", key.text)
+            if value > SCHEMA_VERSION:
+                advice = f"this program reads version {SCHEMA_VERSION}, so install a newer cej-sim"
+                _stop(node.place, f"the file has the newer version {value}; {advice}", key.text)
+            advice = f"the first one was 1; write schema_version: {SCHEMA_VERSION} and check again"
+            _stop(node.place, f"there was never a version {value}; {advice}", key.text)
+
+
+def _resolve_against(walk: _Walk) -> None:
+    """Find the scenarios that expectations compare with; nothing in them is read."""
+    for path, text in list(walk.given.items()):
+        if re.fullmatch("expect[.][0-9]+[.]against", path):
+            try:
+                found = _locate(text, walk.directory)
+            except LookupError as error:
+                walk.report(walk.places[path], path, str(error))
+                continue
+            if text in shipped():
+                continue
+            if not _is_file(found):
+                wanted = "write a shipped name, or a path from this file's folder"
+                walk.report(walk.places[path], path, f"there is no such file; {wanted}")
+            walk.given[path] = str(found)
+
+
+def _parent(walk: _Walk, reading: Reading, shown: str) -> Reading | None:
+    """The extended scenario, read; None where it cannot serve, with the reason reported at ``extends``."""
+    name, place = reading.given["extends"], reading.places["extends"]
+
+    def refuse(message: str) -> Reading | None:
+        walk.report(place, "extends", message)
+        return None
+
+    try:
+        found = _locate(name, walk.directory)
+    except LookupError as error:
+        return refuse(str(error))
+    if _same(found, reading.path):
+        return refuse("a scenario cannot extend itself; name another one, or remove this line")
+    parent = _read(found, _display(found), extended=True)
+    further = parent.given.get("extends")
+    if further is not None:
+        try:
+            circle = _same(_locate(further, found.parent), reading.path)
+        except LookupError:
+            circle = False
+        if circle:
+            return refuse(f"{name} extends this file, in a circle; remove one of the two lines")
+        wanted = f"extend {further}, or copy what you need"
+        return refuse(f"{name} itself extends {further}, and only one level is read; {wanted}")
+    if parent.problems:
+        first = parent.problems[0]
+        if not first.line:
+            return refuse(f"{name}: {first.message}")
+        number = len(parent.problems)
+        reading.problems += parent.problems
+        return refuse(
+            f"{name} has {number} mistake{'s' * (number > 1)} of its own; mend what is reported for that file"
+        )
+    return parent
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _merge(parent: Reading, reading: Reading) -> None:
+    """Add what the file inherits: sections merge key by key, lists are replaced as a whole."""
+    own = set(reading.given)
+    sections = {ancestor for path in own for ancestor in _ancestors(path)}
+    imports = {path for path in parent.given if path.split(".")[:2] in [["network", key] for key in _IMPORT_KEYS]}
+    dropped = {path for path in parent.given if path in sections or not own.isdisjoint(_ancestors(path))} | set(_OWN)
+    if "network.generate" in own:
+        dropped |= imports
+    if "network.file" in own:
+        dropped.add("network.generate")
+    for path, value in parent.given.items():
+        if path in dropped:
+            continue
+        if isinstance(value, dict) and isinstance(reading.given.get(path), dict):
+            reading.given[path] = {**value, **reading.given[path]}
+        reading.given.setdefault(path, value)
+    for path, place in parent.places.items():
+        if path not in dropped and own.isdisjoint(_ancestors(path)):
+            reading.places.setdefault(path, place)
+
+
+def _ancestors(path: str) -> list[str]:
+    """The sections in which a path lies, from the outermost."""
+    parts = path.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _together(walk: _Walk, reading: Reading, shown: str) -> Scenario:
+    """Put the scenario together, and report what only shows when its values stand together.
+
+    Where a part has mistakes of its own, checks that would build on it are left out, and so is the part.
+    """
+    given, places = reading.given, reading.places
+
+    def sound(*prefixes: str) -> bool:
+        return not any(problem.path.startswith(prefixes) for problem in reading.problems)
+
+    def report(message: str, *paths: str) -> None:
+        """At the first of the paths that stands in this very file; at ``extends`` if none does."""
+        own = [places[path] for path in (*paths, "extends") if path in places and places[path].file == shown]
+        walk.report(own[0] if own else Place(shown, 1, 1), paths[0], message)
+
+    values = {**_DEFAULTS, **{path: value for path, value in given.items() if path in PARAMETERS}}
+    months = given.get("months", MONTHS.default)
+    groups: tuple[Group, ...] = DEFAULT_GROUPS
+    issues: tuple[Issue, ...] = DEFAULT_ISSUES
+    events: tuple[Event, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    if "community.groups" in given and sound("community.groups"):
+        groups = tuple(Group(**item) for item in _items(given, "community.groups", GROUP))
+        total = sum(group.share for group in groups)
+        if abs(total - 1.0) > 1e-6:
+            listed = ", ".join(f"{_clean(group.name)} {group.share:.6g}" for group in groups)
+            wanted = "change them so that they add up to 1"
+            report(f"the shares of the groups add up to {total:.6g} ({listed}); {wanted}", "community.groups")
+    if "issues" in given and sound("issues"):
+        issues = tuple(Issue(**item) for item in _items(given, "issues", ISSUE))
+    if "events" in given and sound("events"):
+        events = tuple(_event(item) for item in _items(given, "events"))
+    if "expect" in given and sound("expect"):
+        expect = tuple(Expectation(**item) for item in _items(given, "expect"))
+
+    if sound("governance.decide.budget", "governance.decide.votes"):
+        first = _rule_problems(values)
+        for path, message in first:
+            report(message, path, *_budget_relatives(path))
+        if not first:
+            for i, path, message in _event_problems(values, events):
+                report(f"from month {events[i].month} on, {path}: {message}", f"events.{i}.set")
+    if sound("months"):
+        dated = [(f"events.{i}.month", event.month) for i, event in enumerate(events)]
+        dated += [(f"expect.{i}.month", expectation.month) for i, expectation in enumerate(expect)]
+        for path, month in dated:
+            if month > months:
+                late = f"month {month} lies after the end, month {months}"
+                report(f"{late}; write a month up to {months}, or raise months", path, "months")
+
+    network_file = _network_file(given, report) if sound("network") else None
+    return Scenario(
+        name=given.get("name") or _word(reading.path.stem),
+        values=values,
+        label=given.get("label", ""),
+        description=given.get("description", ""),
+        months=months,
+        groups=groups,
+        issues=issues,
+        network_file=network_file,
+        events=tuple(sorted(events, key=lambda event: event.month)),
+        expect=expect,
+        path=reading.path,
+    )
+
+
+def _items(given: Mapping[str, Any], path: str, parameters: Iterable[Parameter] = ()) -> list[dict[str, Any]]:
+    """The items of a list as keyword arguments, declared defaults filled in."""
+    usual = {p.path.rpartition(".")[2]: _normal(p, p.default) for p in parameters}
+    items: list[dict[str, Any]] = [dict(usual) for _ in range(given[path])]
+    for key, value in given.items():
+        if key.startswith(f"{path}."):
+            number, _, name = key[len(path) + 1 :].partition(".")
+            items[int(number)][name] = value
+    return items
+
+
+def _event(item: dict[str, Any]) -> Event:
+    return Event(item["month"], item["by"], tuple(sorted(item["set"].items())))
+
+
+def _rule_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:
+    """Rules that contradict each other: budgets that do not add up, and votes that nobody holds."""
+    problems = budget_problems(values, running)
+    votes = "governance.decide.votes"
+    shares = [path for path in CHANGEABLE if path.startswith(f"{votes}.") and CHANGEABLE[path].kind == "number"]
+    if shares and values.get(f"{votes}.counted", "blocs") == "blocs" and not any(values[path] for path in shares):
+        names = _either([path.rpartition(".")[2] for path in shares])
+        problems.append((votes, f"nobody has a vote, for every share is 0; give {names} a share above 0"))
+    return problems
+
+
+def _budget_relatives(path: str) -> list[str]:
+    """Where else the cause of a budget problem may stand: the line's start and its two bounds."""
+    section, _, line = path.rpartition(".")
+    base = section.rpartition(".")[0]
+    return [f"{base}.{part}.{line}" for part in ("budget", "budget_min", "budget_max")]
+
+
+def _event_problems(values: Mapping[str, Value], events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
+    """Events that would make the rules contradict each other: (position of the event, path, message).
+
+    A motion may pass or not: each event is tried on what mandates brought about alone, and with all motions passed.
+    """
+    sure, all_passed = dict(values), dict(values)
+    for i in sorted(range(len(events)), key=lambda i: events[i].month):
+        changes = dict(events[i].set)
+        all_passed |= changes
+        found = _rule_problems(sure | changes, running=True) or _rule_problems(all_passed, running=True)
+        yield from ((i, path, message) for path, message in found)
+        if found:
+            return
+        if events[i].by == "mandate":
+            sure |= changes
+
+
+def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> NetworkFile | None:
+    """The network to import, if there is one; read once, so that its mistakes show with the others."""
+    if "network.file" not in given:
+        for key in _IMPORT_KEYS[1:]:
+            paths = [path for path in given if f"{path}.".startswith(f"network.{key}.")]
+            if paths:
+                wanted = "add file: ..., or remove this line"
+                report(f"{key} says how to read a network file, and none is named; {wanted}", f"network.{key}", *paths)
+        return None
+    if "network.generate" in given:
+        report("generate and file exclude each other; keep one of them", "network.generate")
+        return None
+    if "network.kind.column" not in given and ("network.kind.map" in given or "network.kind.default" in given):
+        report("the map of kinds needs the column that it maps; add column: ...", "network.kind")
+        return None
+    fields = {
+        "kind_column": "network.kind.column",
+        "kind_map": "network.kind.map",
+        "kind_default": "network.kind.default",
+        "weight": "network.weight",
+        "scale": "network.scale",
+        "residents": "network.residents",
+        "nodes": "network.nodes",
+    }
+    more = {name: given[path] for name, path in fields.items() if path in given}
+    if "network.residents.generate" in given:
+        more["residents"] = given["network.residents.generate"]
+    if "kind_map" in more:
+        more["kind_map"] = tuple(sorted(more["kind_map"].items()))
+    network_file = NetworkFile(given["network.file"], **more)
+
+    from cej_sim.network import NetworkError, read_network
+
+    try:
+        read_network(network_file)
+    except NetworkError as error:
+        report(" ".join(str(error).split()), "network.file")
+    return network_file
+
+
+# The doors
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """A complete, checked scenario, by its shipped name or the path of a file.
+
+    A path is anything that holds a separator or ends in .yaml or .yml, and every ``Path``.
+
+    Raises:
+        ScenarioError: If the scenario does not exist or has mistakes; it lists all of them.
+    """
+    reading = read(name_or_path)
+    if reading.scenario is None:
+        raise ScenarioError(reading.problems)
+    return reading.scenario
+
+
+def check(name_or_path: str | Path) -> list[Problem]:
+    """Every mistake of a scenario file; an empty list for a correct one."""
+    return read(name_or_path).problems
+
+
+def read_set(assignments: Sequence[str], scenario: Scenario) -> Scenario:
+    """The scenario with values set as on the command line.
+
+    Args:
+        assignments: Each ``section.key=value``, such as ``governance.decide.votes.residents=.5``; the leading
+            ``governance.`` may be left out, and the value is written as in a scenario file.
+        scenario: What is changed.
+
+    Raises:
+        ScenarioError: If a path, a value or the rules as a whole are wrong; it lists all mistakes.
+    """
+    problems: list[Problem] = []
+    values: dict[str, Value] = {}
+
+    def report(path: str, message: str) -> None:
+        problems.append(Problem("--set", 0, 0, path, message))
+
+    for assignment in assignments:
+        path, equals, text = (part.strip() for part in assignment.partition("="))
+        shown = _clean(path)
+        if not equals:
+            report(shown, "there is no = in it; write section.key=value, such as governance.decide.votes.residents=.5")
+            continue
+        parameter = PARAMETERS.get(path) or PARAMETERS.get(f"governance.{path}")
+        if parameter is None:
+            report(shown, _set_advice(path))
+            continue
+        plain = not (len(text) > 1 and text[0] == text[-1] and text[0] in "'\"")
+        node = ScalarNode(Place("--set"), text if plain else text[1:-1], plain)
+        value = node.text if parameter.choices else node.value
+        problem = value_problem(parameter, value)
+        if node.value is None:
+            problem = f"no value follows the =; write {_example(Leaf(parameter))}"
+        if problem is None and parameter.path in values:
+            problem = "this is set twice; keep one of them"
+        if problem is None and parameter.path == "network.generate" and scenario.network_file is not None:
+            problem = "the scenario takes its network from a file, so this has no effect; leave it out"
+        if problem or value is None:
+            report(parameter.path, problem or "")
+            continue
+        values[parameter.path] = _normal(parameter, value)
+    changed = {**scenario.values, **values}
+    if not problems:
+        for path, message in _rule_problems(changed):
+            report(path, message)
+    if not problems:
+        for i, path, message in _event_problems(changed, scenario.events):
+            report(path, f"with the scenario's event of month {scenario.events[i].month}, {message}")
+    if problems:
+        raise ScenarioError(problems)
+    return replace(scenario, values=changed)
+
+
+def _set_advice(path: str) -> str:
+    """What to write instead of a path that --set does not know."""
+    if path == "months":
+        return "the number of months has an option of its own; write --months"
+    in_file = ["community.groups", *(f"network.{key}" for key in _IMPORT_KEYS), "issues", "events", "expect", *_OWN]
+    if any(f"{path}.".startswith(f"{part}.") for part in in_file):
+        return "this can be changed in a file only; write a file that begins with extends:"
+    return _path_advice(path, PARAMETERS)

@@ -1,0 +1,527 @@
+"""One self-contained HTML page about a comparison, or about the runs of one scenario.
+
+The page holds its figures and its style and asks for nothing from anywhere: it can be mailed, archived
+and opened without a network. Everything that a user wrote is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from html import escape
+
+import pandas as pd
+
+from cej_sim import plots
+from cej_sim.comparison import (
+    BY_NAME,
+    FAMILIES,
+    KEY_METRICS,
+    MONTHS,
+    Line,
+    arrow,
+    compare_table,
+    format_value,
+    last_month,
+    lines,
+    metrics_in,
+    notes,
+    scenario_names,
+    summary_table,
+    when,
+)
+from cej_sim.metrics import METRICS
+from cej_sim.parameters import Metric
+
+#: How many kinds of events the summary of the dated log shows.
+LOG_ROWS = 15
+
+_DIRECTIONS = {"up": "higher is better", "down": "lower is better", "neither": "neither direction is better"}
+
+_STYLE = """
+:root { --ink: #1a1a1a; --soft: #595959; --line: #c8c8c8; --wash: #f4f4f1; }
+* { box-sizing: border-box; }
+body { margin: 0; color: var(--ink); background: #fff; font: 1rem/1.5 system-ui, sans-serif; }
+main, header { max-width: 74rem; margin: 0 auto; padding: 0 1rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 1.5rem 0 .5rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.4rem; margin: 2.5rem 0 .5rem; padding-top: .5rem; border-top: 2px solid var(--ink); }
+h3 { font-size: 1.1rem; margin: 1.5rem 0 .25rem; overflow-wrap: anywhere; }
+p, li { max-width: 46rem; overflow-wrap: anywhere; }
+.honest { border-left: .4rem solid #D55E00; background: var(--wash); padding: .6rem 1rem; }
+.soft { color: var(--soft); }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; }
+figure { margin: 0; break-inside: avoid; }
+figure img { display: block; width: 100%; height: auto; }
+figcaption { font-weight: bold; overflow-wrap: anywhere; }
+figcaption small { display: block; font-weight: normal; color: var(--soft); }
+.swatch { display: inline-block; width: 1.9rem; height: .35rem; vertical-align: middle; margin-right: .4rem; }
+.key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; font-weight: bold; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: bold; padding: .3rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line);
+  overflow-wrap: anywhere; }
+thead th { border-bottom: 2px solid var(--ink); }
+tbody th { font-weight: normal; }
+tr.family th { font-weight: bold; padding-top: .9rem; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+thead th.number { white-space: normal; }
+.better { font-weight: bold; }
+.unsure { font-style: italic; color: var(--soft); }
+code, pre { font-family: ui-monospace, monospace; font-size: .92em; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--wash); padding: .6rem 1rem; }
+details { margin: .5rem 0 1rem; }
+summary { cursor: pointer; font-weight: bold; padding: .3rem 0; }
+@media (max-width: 44rem) {
+  h1 { font-size: 1.5rem; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table, tbody, caption { display: block; }
+  tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  th, td, td.number { display: block; border: 0; padding: .05rem 0; text-align: left; white-space: normal; }
+  tbody th { font-weight: bold; }
+  tr.family { border-bottom: 2px solid var(--ink); padding-bottom: 0; }
+  tr.family th { font-size: 1.05rem; }
+  td { display: flex; justify-content: space-between; gap: 1rem; }
+  td.number { display: flex; }
+  td::before { content: attr(data-label); color: var(--soft); flex: 0 1 55%; }
+  td > span { text-align: right; }
+  td.prose { display: block; }
+  td.prose::before { content: none; }
+}
+@media print {
+  body { font-size: 9.5pt; }
+  main, header { max-width: none; padding: 0; }
+  h2, h3, caption { break-after: avoid; }
+  tr { break-inside: avoid; }
+  .grid { grid-template-columns: repeat(3, 1fr); }
+  details::details-content { content-visibility: visible; height: auto; display: block; }
+}
+"""
+
+
+def html_report(
+    monthly: pd.DataFrame,
+    titles: Mapping[str, str],
+    *,
+    seed: int,
+    version: str,
+    command: str | None = None,
+    table: pd.DataFrame | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    differences: Sequence[Sequence[object]] | None = None,
+    changes: pd.DataFrame | None = None,
+    grant_end: Mapping[str, int] | None = None,
+    remarks: Sequence[str] = (),
+    months: Iterable[int] = MONTHS,
+) -> str:
+    """Make the page.
+
+    Args:
+        monthly: A row per scenario, run and month; columns ``scenario run month`` and metrics.
+        titles: Scenario name -> title, the one that the others are compared with first; one scenario is enough.
+        seed, version: With what it was computed.
+        command: The command line or code that computes it again.
+        table: What ``comparison.compare_table`` returned; None computes it. Not used for one scenario.
+        descriptions: Scenario name -> what the scenario is, blank lines between paragraphs.
+        differences: The rules in which the scenarios differ: (rule, value in the first scenario, value in the
+            second, ...), in the order of ``titles``.
+        changes: The dated log: columns ``scenario run month event category subject count text``.
+        grant_end: Scenario name -> month in which its grant ends; None reads it from ``funded``.
+        remarks: What a reader should be told before anything else, such as unequal budgets.
+        months: The months of the tables where ``table`` is None.
+
+    Returns:
+        A complete HTML document.
+
+    Raises:
+        ValueError: If a scenario is not in the table, or a row of ``differences`` has not one value per scenario.
+    """
+    present = scenario_names(monthly)
+    for name in titles:
+        if name not in present:
+            raise ValueError(f"no scenario {name!r} in this table; it holds: {', '.join(present)}")
+    monthly = monthly[monthly["scenario"].isin(list(titles))]
+    first, *others = titles
+    runs = int(monthly.groupby("scenario", observed=True)["run"].nunique().max())
+    if others and table is None:
+        table = compare_table(monthly, first, others, months)
+    heading = " and ".join(titles.values()) if len(titles) < 3 else f"{len(titles)} scenarios side by side"
+    sections = [
+        _compared(titles, descriptions or {}, differences or ()),
+        _trajectories(monthly, titles, grant_end, runs),
+        _staircases(monthly, titles, runs),
+        _tables(table, titles) if others and table is not None else _summary(monthly, first, months),
+        _log(changes, monthly, titles) if changes is not None else "",
+        _meanings(monthly.columns),
+        _reproduce(command, runs, seed, version, last_month(monthly)),
+    ]
+    told = "".join(f"<p><strong>Note:</strong> {_text(remark)}</p>" for remark in remarks)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{_text(heading)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{_text(heading)}</h1>
+<div class="honest"><p><strong>Illustration, not prediction.</strong> This page shows what a model of a community coalition
+does under the rules given to it. It can show what follows from assumptions; it cannot say what will happen in a town.</p>
+<p>{_text(_facts(runs, len(titles) > 1, seed, version))}</p></div>
+{told}
+</header>
+<main>
+{"".join(sections)}</main>
+</body>
+</html>
+"""
+
+
+# Small pieces
+
+
+def _text(value: object) -> str:
+    return escape(str(value), quote=True)
+
+
+def _facts(runs: int, paired: bool, seed: int, version: str) -> str:
+    what = f"{runs} {'paired ' if paired else ''}{'run' if runs == 1 else 'runs'}{' of each scenario' if paired else ''}"
+    return f"{what}, seed {seed}, cej_sim {version}."
+
+
+def _image(data: bytes, alt: str) -> str:
+    return f'<img src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}" alt="{_text(alt)}">'
+
+
+def _header_row(cells: Sequence[tuple[str, bool]]) -> str:
+    return '<thead role="rowgroup"><tr role="row">' + "".join(
+        f'<th role="columnheader" scope="col"{" class=\"number\"" if number else ""}>{_text(text)}</th>'
+        for text, number in cells
+    ) + "</tr></thead>"  # fmt: skip
+
+
+def _cell(label: str, content: str, kind: str = "") -> str:
+    """A cell; ``content`` is HTML, ``label`` names it where a narrow screen shows rows as cards."""
+    return f'<td role="cell" data-label="{_text(label)}"{f" class=\"{kind}\"" if kind else ""}><span>{content}</span></td>'
+
+
+def _row(head: str, cells: Iterable[str]) -> str:
+    return f'<tr role="row"><th role="rowheader" scope="row">{head}</th>{"".join(cells)}</tr>'
+
+
+def _family_row(family: str, columns: int) -> str:
+    return (
+        f'<tr role="row" class="family"><th role="rowheader" scope="rowgroup" colspan="{columns}">'
+        f"{_text(FAMILIES[family])}</th></tr>"
+    )
+
+
+def _table(caption: str, head: str, rows: Iterable[str]) -> str:
+    return (
+        f'<table role="table"><caption>{_text(caption)}</caption>{head}'
+        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>\n'
+    )
+
+
+def _named(metric: Metric) -> str:
+    """A metric's label with its better direction."""
+    if metric.better == "neither":
+        return _text(metric.label)
+    return f'{_text(metric.label)} <span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
+
+
+def _swatch(place: int) -> str:
+    return f'<span class="swatch" style="background:{plots.COLORS[place % len(plots.COLORS)]}"></span>'
+
+
+def _paragraphs(text: str) -> str:
+    blocks = (" ".join(block.split()) for block in text.replace("\r", "").split("\n\n"))
+    return "".join(f"<p>{_text(block)}</p>" for block in blocks if block)
+
+
+# Sections
+
+
+def _compared(
+    titles: Mapping[str, str], descriptions: Mapping[str, str], differences: Sequence[Sequence[object]]
+) -> str:
+    parts = [f"<section><h2>{'What was compared' if len(titles) > 1 else 'What was run'}</h2>\n"]
+    for place, (name, title) in enumerate(titles.items()):
+        parts.append(f"<h3>{_swatch(place)}{_text(title)}</h3><p class='soft'>Scenario <code>{_text(name)}</code></p>")
+        parts.append(_paragraphs(descriptions.get(name, "")))
+    if differences:
+        for row in differences:
+            if len(row) != len(titles) + 1:
+                raise ValueError(
+                    f"differing rules: {row[0] if row else 'a row'} needs a value for each of {len(titles)} scenarios"
+                )
+        head = _header_row([("Rule", False), *((title, False) for title in titles.values())])
+        rows = [
+            _row(f"<code>{_text(rule)}</code>", (
+                _cell(title, _text(value)) for title, value in zip(titles.values(), values, strict=True)
+            ))
+            for rule, *values in differences
+        ]  # fmt: skip
+        listed = _table("Rules that differ; all others are the same", head, rows)
+        opened = " open" if len(differences) <= 12 else ""
+        parts.append(f"<details{opened}><summary>The {len(differences)} rules that differ</summary>{listed}</details>")
+    return "".join(parts) + "</section>\n"
+
+
+def _trajectories(
+    monthly: pd.DataFrame, titles: Mapping[str, str], grant_end: Mapping[str, int] | None, runs: int
+) -> str:
+    ends = plots.grant_ends(monthly) if grant_end is None else grant_end
+    many = runs > 1
+    parts = ["<section><h2>What happened, month by month</h2>\n"]
+    parts.append(
+        f"<p>Lines are the mean of {runs} runs; bands hold the middle 80 % of them (10th to 90th percentile)."
+        if many
+        else "<p>One run: one possible course of things, without a band."
+    )
+    parts.append(" The dotted upright line marks the end of the grant.</p>" if ends else "</p>")
+    if len(titles) > 1:
+        items = "".join(f"<li>{_swatch(place)}{_text(title)}</li>" for place, title in enumerate(titles.values()))
+        parts.append(f'<ul class="key">{items}</ul>')
+    chosen = [metric for metric in metrics_in(monthly.columns) if metric.name in KEY_METRICS]
+    for family, heading in FAMILIES.items():
+        figures = [
+            _figure(
+                plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
+                _panel_alt(monthly, titles, metric), metric.label, _hint(metric),
+            )
+            for metric in chosen
+            if metric.family == family
+        ]  # fmt: skip
+        if figures:
+            parts.append(f'<h3>{_text(heading)}</h3><div class="grid">{"".join(figures)}</div>')
+    return "".join(parts) + "</section>\n"
+
+
+def _hint(metric: Metric) -> str:
+    unit = {"yes/no": "share of runs", "hours": "hours a month"}.get(metric.unit, "")
+    better = "" if metric.better == "neither" else _DIRECTIONS[metric.better]
+    return "; ".join(part for part in (unit, better) if part)
+
+
+def _figure(data: bytes, alt: str, caption: str, hint: str = "") -> str:
+    small = f"<small>{_text(hint)}</small>" if hint else ""
+    return f"<figure><figcaption>{_text(caption)}{small}</figcaption>{_image(data, alt)}</figure>\n"
+
+
+def _panel_alt(monthly: pd.DataFrame, titles: Mapping[str, str], metric: Metric) -> str:
+    parts = []
+    for name, title in titles.items():
+        values = plots.band(monthly, name, metric.name)
+        start, end = values.iloc[0], values.iloc[-1]
+        parts.append(
+            f"{title}: {format_value(start['mean'], metric)} in month {values.index[0]}, "
+            f"{format_value(end['mean'], metric)} in month {values.index[-1]}"
+        )
+    return f"{metric.label}, mean of the runs. " + "; ".join(parts) + "."
+
+
+def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> str:
+    month = plots.staircase_month(monthly)
+    figures = []
+    for name, title in titles.items():
+        steps = plots.staircase(monthly, name, month)
+        alt = f"{title}, {when(month)}: " + ", ".join(
+            f"{word} {100 * mean:.0f} %" for word, mean in zip(steps.index, steps["mean"], strict=True)
+        )
+        figures.append(_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title))
+    spread = " Black lines show the middle 80 % of runs." if runs > 1 else ""
+    return (
+        f"<section><h2>The residents' staircase: seats, votes, say, ideas</h2>\n"
+        f"<p>Residents' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, which the "
+        f"rules set. Solid: <strong>say</strong>, the weight they had in deciding that month, and <strong>ideas</strong>, "
+        f"the part of the agenda that began with them; these happen, and no rule sets them.{spread}</p>"
+        f'<div class="grid">{"".join(figures)}</div></section>\n'
+    )
+
+
+def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    parts = ["<section><h2>Differences, and how sure they are</h2>\n<ul>"]
+    parts += [f"<li>{_text(note)}</li>" for note in notes(table)]
+    parts.append("</ul>\n")
+    groups = table.groupby(["scenario_a", "scenario_b"], sort=False, observed=True)
+    for (name_a, name_b), pair in groups:
+        a, b = titles.get(str(name_a), str(name_a)), titles.get(str(name_b), str(name_b))
+        if groups.ngroups > 1:
+            parts.append(f"<h3>{_text(a)} and {_text(b)}</h3>")
+        months = sorted(int(month) for month in pair["month"].unique())
+        settings = [_settings(pair[pair["month"] == month], month, a, b) for month in months]
+        if any(settings):
+            parts.append("<h3>What the scenarios set (not an outcome)</h3>" + "".join(settings))
+        parts.append("<h3>What happened</h3>")
+        for month in months:
+            here = pair[pair["month"] == month]
+            caption = f"What happened by {when(month)}"
+            parts.append(_outcomes(here, a, b, caption, KEY_METRICS))
+            rest = [metric.name for metric in METRICS if metric.name not in KEY_METRICS]
+            more = _outcomes(here, a, b, f"{caption}: the other outcomes", rest)
+            if more:
+                parts.append(f"<details><summary>The other outcomes, {_text(when(month))}</summary>{more}</details>")
+    return "".join(parts) + "</section>\n"
+
+
+def _settings(pair: pd.DataFrame, month: int, a: str, b: str) -> str:
+    chosen = [line for line in lines(pair) if line.metric.nature == "set"]
+    if not chosen:
+        return ""
+    head = _header_row([("Setting", False), (a, True), (b, True), ("Difference", True)])
+    rows = [
+        _row(_text(line.metric.label), (
+            _cell(a, line.a, "number"), _cell(b, line.b, "number"), _cell("Difference", line.difference, "number"),
+        ))
+        for line in chosen
+    ]  # fmt: skip
+    return _table(f"Set by the rules in force, {when(month)}", head, rows)
+
+
+def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collection[str]) -> str:
+    chosen = [line for line in lines(pair, names) if line.metric.nature == "happened"]
+    if not chosen:
+        return ""
+    head = _header_row(
+        [("Outcome", False), (a, True), (b, True), ("Difference", True), ("95 % interval", True), ("Effect size", True),
+         ("Who does better", False)]
+    )  # fmt: skip
+    words = _verdict_words(a, b)
+    rows = []
+    family = ""
+    for line in chosen:
+        if line.metric.family != family:
+            family = line.metric.family
+            rows.append(_family_row(family, 7))
+        rows.append(_row(_named(line.metric), (
+            _cell(a, line.a, "number"), _cell(b, line.b, "number"), _cell("Difference", line.difference, "number"),
+            _cell("95 % interval", line.interval or "none", "number"), _cell("Effect size", line.effect, "number"),
+            _cell("Who does better", words(line)),
+        )))  # fmt: skip
+    return _table(caption, head, rows)
+
+
+def _verdict_words(a: str, b: str) -> Callable[[Line], str]:
+    def words(line: Line) -> str:
+        if line.verdict in ("a", "b"):
+            return f'<span class="better">{_text(a if line.verdict == "a" else b)}</span>'
+        if line.verdict in ("higher", "lower"):
+            return f'{_text(b)} is {line.verdict}; <span class="soft">neither is better</span>'
+        return f'<span class="unsure">{line.verdict}</span>'
+
+    return words
+
+
+def _summary(monthly: pd.DataFrame, name: str, months: Iterable[int]) -> str:
+    summary = summary_table(monthly, name, months)
+    shown = sorted(int(month) for month in summary["month"].unique())
+    cells = {(row["metric"], int(row["month"])): row for row in summary.to_dict("records")}
+    parts = ["<section><h2>The numbers</h2>\n"]
+    if int(summary["runs"].max()) > 1:
+        parts.append("<p>Mean of the runs, and the middle 80 % of them (10th to 90th percentile) in brackets.</p>")
+    for nature, caption in (("set", "What the scenario sets (not an outcome)"), ("happened", "What happened")):
+        rows: list[str] = []
+        for family in FAMILIES:
+            chosen = [
+                metric for metric in metrics_in(monthly.columns) if metric.family == family and metric.nature == nature
+            ]
+            if chosen and nature == "happened":
+                rows.append(_family_row(family, len(shown) + 1))
+            for metric in chosen:
+                spread = []
+                for month in shown:
+                    row = cells[metric.name, month]
+                    mean, low, high = (format_value(row[key], metric) for key in ("mean", "low", "high"))
+                    plain = mean == low == high or metric.unit == "yes/no"
+                    spread.append(_cell(when(month), mean if plain else f"{mean} [{low}, {high}]", "number"))
+                rows.append(_row(_named(metric), spread))
+        if rows:
+            parts.append(_table(caption, _header_row([("", False), *((when(month), True) for month in shown)]), rows))
+    return "".join(parts) + "</section>\n"
+
+
+def log_summary(changes: pd.DataFrame, runs: Mapping[str, int]) -> pd.DataFrame:
+    """How often each kind of event happened, and when.
+
+    Args:
+        changes: The dated log: columns ``scenario run month event category subject count text``.
+        runs: Scenario name -> number of runs.
+
+    Returns:
+        A row per scenario and event that occurred, the most frequent first: ``scenario event category per_run
+        share_of_runs mean_month``; ``per_run`` is the sum of counts over the number of runs, ``mean_month`` is weighted
+        by counts.
+    """
+    records = []
+    for (scenario, event, category), rows in changes.groupby(["scenario", "event", "category"], sort=False, observed=True):
+        count = rows["count"].to_numpy(float)
+        total = count.sum()
+        if str(scenario) in runs and total > 0.0:
+            records.append({
+                "scenario": str(scenario), "event": str(event), "category": str(category),
+                "per_run": total / runs[str(scenario)], "share_of_runs": rows["run"].nunique() / runs[str(scenario)],
+                "mean_month": float((count * rows["month"].to_numpy(float)).sum() / total),
+            })  # fmt: skip
+    columns = ["scenario", "event", "category", "per_run", "share_of_runs", "mean_month"]
+    return pd.DataFrame(records, columns=columns).sort_values("per_run", ascending=False, kind="stable", ignore_index=True)
+
+
+def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    runs = {str(name): int(count) for name, count in monthly.groupby("scenario", observed=True)["run"].nunique().items()}
+    summary = log_summary(changes, runs)
+    intro = (
+        "<section><h2>The dated log</h2>\n<p>What coalitions write down: what happened, how often in a run, in how many of the "
+        "runs, and in which month on average.</p>"
+    )
+    if summary.empty:
+        return intro + "<p>Nothing was logged.</p></section>\n"
+    kinds = list(dict.fromkeys(zip(summary["event"], summary["category"], strict=True)))
+    found = {(row["scenario"], row["event"], row["category"]): row for row in summary.to_dict("records")}
+    head = _header_row([("Event", False), *((title, False) for title in titles.values())])
+    rows = []
+    for event, category in kinds[:LOG_ROWS]:
+        label = event.replace("_", " ")
+        cells = []
+        for name, title in titles.items():
+            row = found.get((name, event, category))
+            cells.append(_cell(title, "never" if row is None else (
+                f"{row['per_run']:.1f} a run, in {100 * row['share_of_runs']:.0f} % of runs, "
+                f"month {row['mean_month']:.0f}"
+            )))  # fmt: skip
+        head_cell = f'{_text(label[:1].upper() + label[1:])} <small class="soft">({_text(category.replace("_", " "))})</small>'
+        rows.append(_row(head_cell, cells))
+    left = len(kinds) - LOG_ROWS
+    note = f"<p>{left} rarer kinds of events are not shown.</p>" if left > 0 else ""
+    return intro + _table("Most frequent events", head, rows) + note + "</section>\n"
+
+
+def _meanings(columns: Collection[str]) -> str:
+    head = _header_row([("Measure", False), ("Definition", False), ("Unit", False), ("Better", False), ("Column", False)])
+    rows: list[str] = []
+    for family in FAMILIES:
+        chosen = [metric for metric in metrics_in(columns) if metric.family == family]
+        if chosen:
+            rows.append(_family_row(family, 5))
+        for metric in chosen:
+            direction = "set by the rules, not an outcome" if metric.nature == "set" else _DIRECTIONS[metric.better]
+            rows.append(_row(_text(metric.label), (
+                _cell("Definition", _text(metric.meaning), "prose"), _cell("Unit", _text(metric.unit)),
+                _cell("Better", _text(direction)), _cell("Column", f"<code>{_text(metric.name)}</code>"),
+            )))  # fmt: skip
+    return (
+        "<section><h2>What every measure means</h2>\n<details><summary>Definitions, units, directions</summary>"
+        + _table("All measures of the monthly table", head, rows)
+        + "</details></section>\n"
+    )
+
+
+def _reproduce(command: str | None, runs: int, seed: int, version: str, months: int) -> str:
+    how = f"<pre><code>{_text(command)}</code></pre>" if command else ""
+    return (
+        f"<section><h2>How to get these numbers again</h2>\n{how}<p>{runs} {'run' if runs == 1 else 'runs'} of {months} months, "
+        f"seed {seed}, cej_sim {_text(version)}. The same seed, version and scenario files give the same numbers, whatever the "
+        f"machine. Everything else that is needed stands in <code>provenance.json</code> beside this page.</p></section>\n"
+    )

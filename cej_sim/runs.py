@@ -1,0 +1,710 @@
+"""Many runs of one scenario, paired runs of several, and the probes that double a run.
+
+Run r of a seed has one key, whatever else is computed: the first hundred of two hundred runs are the
+hundred, and scenarios of a comparison share their luck run by run. Runs go over a pool of threads,
+which works because the compiled months release the interpreter lock; each run writes its own rows of
+one array, so neither batch, number of threads nor order can change a result.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cej_sim import compiled, provenance
+from cej_sim.comparison import compare_table
+from cej_sim.draws import run_key
+from cej_sim.instruments import change_log
+from cej_sim.metrics import METRICS, NAMES
+from cej_sim.month import measure, run_months
+from cej_sim.population import populate
+from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, Event, Scenario, encode_events
+from cej_sim.state import KINDS, State
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: The months at which a comparison is tabulated (those that were run, and the last).
+TABLE_MONTHS = (24, 60, 120)
+
+#: The longest stretch of months that is computed without looking whether somebody wants to stop.
+_STRETCH = 12
+
+_CHANGE_COLUMNS = {
+    "scenario": "str", "run": "int32", "month": "int32", "event": "str", "category": "str", "subject": "str",
+    "count": "int32", "text": "str",
+}  # fmt: skip
+
+Progress = Callable[[int, int], None]
+
+
+class ComparisonWarning(UserWarning):
+    """What a reader of a comparison should be told."""
+
+
+class RequestError(ValueError):
+    """What was asked for cannot be computed; each line of the message says what is wrong and what to write."""
+
+
+# What may be asked for
+
+
+def request_problems(
+    *, runs: int = 1, seed: int = 0, months: int | None = None, threads: int | None = None
+) -> list[str]:
+    """What is wrong with the numbers of a request, a line for each mistake."""
+    problems = []
+    if _not_whole(runs) or runs < 1:
+        problems.append(f"runs: {runs} is not a number of runs; write a whole number of at least 1")
+    if months is not None and (_not_whole(months) or months < 1):
+        problems.append(f"months: {months} is not a number of months; write a whole number of at least 1")
+    if _not_whole(seed) or not 0 <= seed < 2**64:
+        problems.append(f"seed: {seed} is not a seed; write a whole number of at least 0 (and below 2**64)")
+    if threads is not None and (_not_whole(threads) or threads < 1):
+        problems.append(f"threads: {threads} is not a number of threads; write a whole number of at least 1")
+    return problems
+
+
+def _not_whole(value: object) -> bool:
+    return isinstance(value, bool) or not isinstance(value, int | np.integer)
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def differing_budgets(a: Scenario, b: Scenario) -> list[str]:
+    """The parameters of money that differ between two scenarios, each with both amounts."""
+    paths = [path for path in a.values if path in MONEY]
+    return [f"{path} {_plain(a[path])} against {_plain(b[path])}" for path in paths if a[path] != b[path]]
+
+
+def differing_communities(a: Scenario, b: Scenario) -> list[str]:
+    """In what the communities of two scenarios differ: people, groups, issues or network."""
+    paths = [parameter.path for parameter in (*COMMUNITY, *NETWORK)]
+    found = [f"{path} {_plain(a[path])} against {_plain(b[path])}" for path in paths if a[path] != b[path]]
+    found += ["groups"] if a.groups != b.groups else []
+    found += ["issues"] if a.issues != b.issues else []
+    found += ["network file"] if a.network_file != b.network_file else []
+    return found
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def budget_refusals(scenarios: Mapping[str, Scenario]) -> list[str]:
+    """Why scenarios cannot be compared fairly: a line for each whose money differs from the first's."""
+    (first, a), *others = scenarios.items()
+    return [
+        f"{first} and {name} do not have the same money: {', '.join(differing)}; "
+        "make it equal, or compare them as they are with --allow-unequal-budgets (allow_unequal_budgets=True)"
+        for name, b in others
+        if (differing := differing_budgets(a, b))
+    ]
+
+
+def unique_names(scenarios: Iterable[Scenario]) -> dict[str, Scenario]:
+    """Scenarios by name; a name that comes again is numbered: ``mine``, ``mine (2)``.
+
+    Raises:
+        TypeError: If something is not a scenario.
+    """
+    named: dict[str, Scenario] = {}
+    for scenario in scenarios:
+        if not isinstance(scenario, Scenario):
+            raise TypeError(f"{scenario!r} is not a scenario; load it first: cej_sim.load(...)")
+        name, number = scenario.name, 1
+        while name in named:
+            number += 1
+            name = f"{scenario.name} ({number})"
+        named[name] = scenario
+    return named
+
+
+def titles(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
+    """Name -> title for people; where a title comes twice, the name is added."""
+    plain = [scenario.title for scenario in scenarios.values()]
+    return {
+        name: f"{scenario.title} [{name}]" if plain.count(scenario.title) > 1 else scenario.title
+        for name, scenario in scenarios.items()
+    }
+
+
+def _request(
+    scenarios: Mapping[str, Scenario], runs: int, seed: int, months: int | None, threads: int | None
+) -> tuple[int, int]:
+    """The months and threads to compute with.
+
+    Raises:
+        RequestError: With a line for each mistake.
+    """
+    problems = request_problems(runs=runs, seed=seed, months=months, threads=threads)
+    problems += horizon_problems(scenarios, months)
+    if problems:
+        raise RequestError("\n".join(problems))
+    return (
+        min(scenario.months for scenario in scenarios.values()) if months is None else int(months),
+        usable_processors() if threads is None else int(threads),
+    )
+
+
+def horizon_problems(scenarios: Mapping[str, Scenario], months: int | None) -> list[str]:
+    """A line for each scenario that ends before the months asked for."""
+    return [
+        f"months: {months} is more than the {scenario.months} months of {name}; "
+        f"write at most {scenario.months}, or set a longer `months:` in the scenario"
+        for name, scenario in scenarios.items()
+        if months is not None and not _not_whole(months) and months > scenario.months
+    ]
+
+
+# Computing
+
+
+def run_once(
+    scenario: Scenario,
+    key: int,
+    out: NDArray[np.float64],
+    stop: threading.Event | None = None,
+    events: Any = None,
+) -> State:
+    """One run: month 0 and then month by month, without Mesa.
+
+    Args:
+        scenario: What to run.
+        key: The run's key, from ``draws.run_key``.
+        out: ``(months + 1, len(METRICS))``, filled: row m is the state after m steps.
+        stop: When it is set, the run is left unfinished at the next stretch of months.
+        events: ``encode_events(scenario)``, if it was made before.
+
+    Returns:
+        The state after the last month.
+    """
+    key = np.uint64(key)
+    events = encode_events(scenario) if events is None else events
+    state = populate(scenario, key)
+    measure(state, 0, out[0])
+    months = len(out) - 1
+    for start in range(0, months, _STRETCH):
+        if stop is not None and stop.is_set():
+            break
+        run_months(state, events, key, start, out[start + 1 : min(start + _STRETCH, months) + 1])
+    return state
+
+
+def key_of(seed: int, run: int) -> np.uint64:
+    """The key of a run of a seed, of the type that the kernels were compiled for."""
+    return np.uint64(run_key(np.uint64(seed), np.uint64(run)))
+
+
+def _each(
+    tasks: Sequence[Any],
+    work: Callable[[Any, threading.Event], None],
+    threads: int,
+    progress: Progress | None,
+) -> None:
+    """Do every task on a pool of threads; on the first failure or Ctrl-C, stop the others and raise."""
+    stop = threading.Event()
+    if progress is not None:
+        progress(0, len(tasks))
+    with ThreadPoolExecutor(min(threads, len(tasks)), thread_name_prefix="cej-sim") as pool:
+        try:
+            futures = [pool.submit(work, task, stop) for task in tasks]
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                if progress is not None:
+                    progress(done, len(tasks))
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _compute(
+    scenarios: Mapping[str, Scenario],
+    run_numbers: Sequence[int],
+    seed: int,
+    months: int,
+    threads: int,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run every scenario with every run number of a seed: the monthly table and the changes."""
+    out = {name: np.empty((len(run_numbers), months + 1, len(METRICS))) for name in scenarios}
+    events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
+    changes: dict[tuple[str, int], list[dict[str, Any]]] = {}
+
+    def work(task: tuple[int, str], stop: threading.Event) -> None:
+        row, name = task
+        state = run_once(scenarios[name], key_of(seed, run_numbers[row]), out[name][row], stop, events[name])
+        changes[name, row] = change_log(state, scenarios[name])
+
+    _each([(row, name) for row in range(len(run_numbers)) for name in scenarios], work, threads, progress)
+    monthly = pd.concat([_monthly_frame(name, run_numbers, rows) for name, rows in out.items()], ignore_index=True)
+    return monthly, _change_frame(scenarios, run_numbers, changes)
+
+
+def _monthly_frame(name: str, run_numbers: Sequence[int], rows: NDArray[np.float64]) -> pd.DataFrame:
+    """A row per run and month; columns ``scenario run month`` and the metrics, from (runs, months + 1, metrics)."""
+    runs, months, metrics = rows.shape
+    frame = pd.DataFrame(rows.reshape(runs * months, metrics), columns=list(NAMES))
+    frame.insert(0, "month", np.tile(np.arange(months, dtype=np.int32), runs))
+    frame.insert(0, "run", np.repeat(np.asarray(run_numbers, np.int32), months))
+    frame.insert(0, "scenario", name)
+    return frame
+
+
+def _change_frame(
+    scenarios: Iterable[str], run_numbers: Sequence[int], changes: Mapping[tuple[str, int], list[dict[str, Any]]]
+) -> pd.DataFrame:
+    """The dated logs of all runs in one table, by scenario, run and month."""
+    records = [
+        (name, run, *(record[column] for column in list(_CHANGE_COLUMNS)[2:]))
+        for name in scenarios
+        for row, run in enumerate(run_numbers)
+        for record in changes[name, row]
+    ]
+    return pd.DataFrame(records, columns=list(_CHANGE_COLUMNS)).astype(_CHANGE_COLUMNS)
+
+
+# Results
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """Runs of one scenario.
+
+    Attributes:
+        scenarios: The scenarios by the name that the tables give them.
+        monthly: A row per scenario, run and month, by month from 0 (the start); columns ``scenario run month``
+            and one per metric (see ``metrics.METRICS`` for units).
+        changes: The dated log; columns ``scenario run month event category subject count text``.
+        provenance: Versions, resolved scenarios, seed: everything needed to compute this again.
+    """
+
+    scenarios: dict[str, Scenario]
+    monthly: pd.DataFrame
+    changes: pd.DataFrame
+    provenance: dict[str, Any]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Name -> title for people."""
+        return titles(self.scenarios)
+
+    def plot(self) -> Figure:
+        """The runs' trajectories as a matplotlib figure."""
+        from cej_sim import plots
+
+        (name,) = self.scenarios
+        return plots.run_figure(self.monthly, self.titles[name])
+
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
+        """Write tables, figure, report and provenance into a directory.
+
+        An existing directory is overwritten only if its ``provenance.json`` shows that it holds results of ours.
+
+        Returns:
+            The files' paths.
+
+        Raises:
+            provenance.OutputError: If the directory must not or cannot be written.
+        """
+        return provenance.write(directory, self.provenance, self._writers())
+
+    def _writers(self) -> dict[str, Callable[[Path], None]]:
+        note = provenance.one_line(self.provenance)
+        return {
+            "monthly.parquet": lambda path: _write_parquet(self.monthly, path, note),
+            "changes.parquet": lambda path: _write_parquet(self.changes, path, note),
+        }
+
+    def __repr__(self) -> str:
+        """What was computed, in a line."""
+        what = " and ".join(self.scenarios)
+        return (
+            f"<{type(self).__name__} of {what}: {self.provenance['runs']} runs, {self.provenance['months']} months, "
+            f"seed {self.provenance['seed']}; {provenance.NOTE}>"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
+    """Runs of several scenarios side by side with common luck.
+
+    Attributes:
+        table: The first scenario against each of the others, in the columns of ``comparison.csv``; see
+            ``comparison.compare_table`` for their meaning.
+    """
+
+    table: pd.DataFrame
+
+    def plot(self) -> Figure:
+        """Trajectories with bands and the residents' staircase, as a matplotlib figure."""
+        from cej_sim import plots
+
+        return plots.comparison_figure(self.monthly, self.titles)
+
+    def _repr_html_(self) -> str:
+        """The table of differences, for notebooks."""
+        return f"<p>{html.escape(repr(self))}</p>{self.table._repr_html_()}"
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path, note: str) -> None:
+    """Write a table with plain column types (strings as strings, whatever pandas holds) and the note as metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"i": pa.int32(), "f": pa.float64()}
+    schema = pa.schema([(str(name), kinds.get(dtype.kind, pa.string())) for name, dtype in frame.dtypes.items()])
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"note": note.encode()}), path)
+
+
+def simulate(
+    scenario: Scenario,
+    runs: int = 1,
+    seed: int = 0,
+    months: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    command: str | None = None,
+) -> Result:
+    """Run one scenario many times.
+
+    Args:
+        scenario: What to run; see ``load``.
+        runs: Number of runs; the first n runs of a seed are the same however many are asked for.
+        seed: Non-negative; equal seeds give equal numbers.
+        months: Where to stop; the scenario's own horizon by default, and at most that.
+        threads: How many runs at a time; by default as many as there are usable processors.
+        progress: Called with (runs done, runs in all).
+        command: The command line that asked for this, for the provenance.
+
+    Returns:
+        The runs' monthly table, changes and provenance.
+
+    Raises:
+        RequestError: If runs, seed, months or threads are impossible; a ``ValueError``.
+    """
+    named = unique_names([scenario])
+    months, threads = _request(named, runs, seed, months, threads)
+    monthly, changes = _compute(named, range(runs), seed, months, threads, progress)
+    return Result(named, monthly, changes, _describe(named, runs, seed, months, command))
+
+
+def compare(
+    a: Scenario,
+    b: Scenario,
+    *more: Scenario,
+    runs: int = 100,
+    seed: int = 0,
+    months: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    allow_unequal_budgets: bool = False,
+    command: str | None = None,
+) -> Comparison:
+    """Run scenarios side by side with common luck, and compare the first with each of the others.
+
+    Args:
+        a: The scenario that the others are compared with.
+        b: Another scenario.
+        more: Further scenarios.
+        runs: Number of runs of each; run r of every scenario has the same luck.
+        seed: Non-negative; equal seeds give equal numbers.
+        months: Where to stop; by default and at most the shortest horizon among the scenarios.
+        threads: How many runs at a time; by default as many as there are usable processors.
+        progress: Called with (runs done, runs of all scenarios).
+        allow_unequal_budgets: Compare scenarios although one has more money; else they are refused.
+        command: The command line that asked for this, for the provenance.
+
+    Returns:
+        Monthly table, changes, table of differences and provenance.
+
+    Raises:
+        RequestError: If runs, seed, months or threads are impossible or the money differs; a ``ValueError``.
+    """
+    named = unique_names([a, b, *more])
+    refusals = [] if allow_unequal_budgets else budget_refusals(named)
+    try:
+        months, threads = _request(named, runs, seed, months, threads)
+    except RequestError as error:
+        raise RequestError("\n".join([str(error), *refusals])) from None
+    if refusals:
+        raise RequestError("\n".join(refusals))
+    remarks = comparison_remarks(named)
+    for remark in remarks:
+        warnings.warn(remark, ComparisonWarning, stacklevel=2)
+    monthly, changes = _compute(named, range(runs), seed, months, threads, progress)
+    first, *others = named
+    table = compare_table(monthly, first, others, table_months(months))
+    return Comparison(named, monthly, changes, _describe(named, runs, seed, months, command, remarks), table)
+
+
+def table_months(months: int) -> list[int]:
+    """The months of the printed table: 24, 60 and 120 as far as they were run, and the last."""
+    return sorted({month for month in TABLE_MONTHS if month < months} | {months})
+
+
+def comparison_remarks(scenarios: Mapping[str, Scenario]) -> list[str]:
+    """What a reader of a comparison should be told: unequal money, communities or horizons."""
+    (first, a), *others = scenarios.items()
+    remarks = []
+    for name, b in others:
+        for what, found in (("money", differing_budgets(a, b)), ("communities", differing_communities(a, b))):
+            if found:
+                listed = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+                remarks.append(f"{first} and {name} have different {what}: {listed}")
+        if a.months != b.months:
+            remarks.append(f"{first} has {a.months} months and {name} {b.months}: both stop at the shorter horizon")
+    return remarks
+
+
+def _describe(
+    scenarios: Mapping[str, Scenario],
+    runs: int,
+    seed: int,
+    months: int,
+    command: str | None,
+    remarks: Sequence[str] = (),
+) -> dict[str, Any]:
+    return provenance.describe(
+        scenarios,
+        seed=int(seed),
+        runs=int(runs),
+        months=months,
+        engine=compiled.source_hash(),
+        command=command,
+        warnings=remarks,
+    )
+
+
+# Probes
+
+
+def causal_influence(
+    scenario: Scenario,
+    runs: int = 20,
+    seed: int = 0,
+    months: int | None = None,
+    bloc: str = "resident",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """How far one bloc's convictions cause the agenda: each run against its counterfactual twin.
+
+    The twin has the same draws, but the bloc's convictions are permuted over the issues. The influence of a
+    month is |A - A'| / |x0 - x0'|: how far the agenda moved (sum over issues of absolute differences) for each
+    unit by which the bloc's convictions were moved (the same sum, mean over the bloc's agents at the start).
+    Provenance (``agenda_origin``) says whose ideas the agenda holds; this says whether they made a difference.
+
+    Args:
+        scenario: What to run.
+        runs: Number of pairs of runs.
+        seed: As in ``simulate``; run r is the same as there.
+        months: Where to stop; at most and by default the scenario's horizon.
+        bloc: ``resident``, ``institution``, ``backbone`` or ``organizer``.
+        threads: As in ``simulate``.
+        progress: Called with (pairs done, pairs in all).
+
+    Returns:
+        A row per run and month from 0, columns ``run month influence``; ``influence`` is missing where
+        permuting moves no conviction, because the bloc cares for all issues alike.
+
+    Raises:
+        RequestError: If a number is impossible, the bloc is unknown or has nobody.
+    """
+    if bloc not in KINDS:
+        raise RequestError(f"bloc: {bloc!r} is not a kind of agent; write one of: {', '.join(KINDS)}")
+    months, threads = _request({scenario.name: scenario}, runs, seed, months, threads)
+    events, kind, issues = encode_events(scenario), KINDS.index(bloc), len(scenario.issues)
+    out = np.empty((runs, months + 1))
+
+    def agendas(state: State, key: np.uint64, stop: threading.Event) -> NDArray[np.float64]:
+        """The agenda of every month, (months + 1, K); the state is run on."""
+        agenda = np.empty((months + 1, issues))
+        agenda[0] = state.decision[:issues]
+        unused = np.empty((1, len(METRICS)))
+        for month in range(months):
+            if stop.is_set():
+                break
+            run_months(state, events, key, month, unused)
+            agenda[month + 1] = state.decision[:issues]
+        return agenda
+
+    def work(run: int, stop: threading.Event) -> None:
+        key = key_of(seed, run)
+        state, twin = populate(scenario, key), populate(scenario, key, permuted=kind)
+        rows = (state.kind == kind) & state.active
+        if not rows.any():
+            raise RequestError(f"bloc: {scenario.name} has nobody of kind {bloc}; choose another bloc")
+        moved = np.abs(state.x0[rows, :issues] - twin.x0[rows, :issues]).sum(axis=1).mean()
+        difference = np.abs(agendas(state, key, stop) - agendas(twin, key, stop)).sum(axis=1)
+        out[run] = difference / moved if moved > 0 else np.nan
+
+    _each(range(runs), work, threads, progress)
+    return pd.DataFrame(
+        {
+            "run": np.repeat(np.arange(runs, dtype=np.int32), months + 1),
+            "month": np.tile(np.arange(months + 1, dtype=np.int32), runs),
+            "influence": out.ravel(),
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """What came of moving a rule there and back again.
+
+    Attributes:
+        branches: Means over runs at each value of the rule; columns ``branch value`` (``up``, ``down``, and
+            ``stay``: the same months without any change of the rule) and one per metric.
+        areas: The loop's area per metric; columns ``metric area low high drift``: mean over runs, its 5th and
+            95th percentile, and the area that mere passing of time makes.
+        per_run: The areas of each run; columns ``run metric area drift``.
+    """
+
+    branches: pd.DataFrame
+    areas: pd.DataFrame
+    per_run: pd.DataFrame
+
+
+def irreversibility(
+    scenario: Scenario,
+    path: str,
+    low: float,
+    high: float,
+    hold: int = 24,
+    steps: int = 5,
+    runs: int = 20,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Loop:
+    """Whether a rule that was changed can be changed back: move it from low to high by mandate, and back again.
+
+    At each of ``steps`` values the rule is held for ``hold`` months; a metric's value there is its mean over
+    the second half of them. The area of a metric is the integral of (up - down) over the rule, whose way from
+    low to high counts as 1: 0 where the way back retraces the way there, negative where the metric stays
+    higher afterwards. Grants end and people tire whatever the rules are, so each run has a twin with the same
+    draws whose rule stays at ``low``: its area by the same months is the ``drift`` to set the area against.
+
+    Args:
+        scenario: Where to start; its own events stay, but must not set ``path``.
+        path: The rule, e.g. ``governance.decide.votes.residents``; it must be a number.
+        low: Value of the rule at the start and at the end.
+        high: Value at the turning point.
+        hold: Months at each value, at least 2.
+        steps: Number of values from low to high, at least 2.
+        runs: Number of runs (each with its twin).
+        seed: As in ``simulate``.
+        threads: As in ``simulate``.
+        progress: Called with (runs done, runs in all).
+
+    Raises:
+        RequestError: If the rule is unknown or not a number, or a number is impossible.
+    """
+    problems = request_problems(runs=runs, seed=seed, threads=threads)
+    problems += [
+        f"{name}: {value} is too few; write a whole number of at least 2"
+        for name, value in (("hold", hold), ("steps", steps))
+        if _not_whole(value) or value < 2
+    ]
+    parameter = CHANGEABLE.get(path)
+    if parameter is None or parameter.kind not in ("number", "count"):
+        problems.append(f"{path} is not a rule that can be moved step by step; name a rule that is a number")
+    elif low == high:
+        problems.append(f"{path}: low and high are both {low:g}; they must differ")
+    if any(path == changed for event in scenario.events for changed, _ in event.set):
+        problems.append(f"{path} is changed by an event of {scenario.name}; remove the event first")
+    if problems or parameter is None:
+        raise RequestError("\n".join(problems))
+    values = [float(value) for value in np.linspace(low, high, steps)]
+    if parameter.kind == "count":
+        values = [float(round(value)) for value in values]
+    try:
+        scenario.with_values({path: _typed(parameter.kind, high)})
+        months = hold * (2 * steps - 1)
+        stay = replace(scenario.with_values({path: _typed(parameter.kind, low)}), months=months)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    way = [*values, *values[-2::-1]]
+    mandates = tuple(
+        Event(place * hold + 1, "mandate", ((path, _typed(parameter.kind, value)),))
+        for place, value in enumerate(way)
+        if place > 0
+    )
+    move = replace(stay, events=tuple(sorted((*stay.events, *mandates), key=lambda event: event.month)))
+    events = {False: encode_events(stay), True: encode_events(move)}
+    plateaus = np.empty((2, runs, len(way), len(METRICS)))
+
+    def work(task: tuple[int, bool], stop: threading.Event) -> None:
+        run, moved = task
+        rows = np.empty((months + 1, len(METRICS)))
+        run_once(move if moved else stay, key_of(seed, run), rows, stop, events[moved])
+        for place in range(len(way)):
+            plateaus[int(moved), run, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
+
+    tasks = [(run, moved) for run in range(runs) for moved in (False, True)]
+    _each(tasks, work, usable_processors() if threads is None else threads, progress)
+    return _loop(plateaus, np.asarray(values))
+
+
+def _typed(kind: str, value: float) -> float | int:
+    return int(value) if kind == "count" and value == int(value) else float(value)
+
+
+def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64]) -> Loop:
+    """Branches and areas from the means at each place of the way, (stay or move, runs, 2 steps - 1, metrics)."""
+    steps = len(values)
+    up, down = plateaus[:, :, :steps], plateaus[:, :, : steps - 2 : -1]
+    axis = (values - values[0]) / (values[-1] - values[0])
+    gap = up - down
+    area = ((gap[:, :, 1:] + gap[:, :, :-1]) / 2 * np.diff(axis)[:, None]).sum(axis=2)
+
+    def branch(name: str, at: NDArray[np.float64], rows: NDArray[np.float64]) -> pd.DataFrame:
+        frame = pd.DataFrame(rows.mean(axis=0), columns=list(NAMES))
+        frame.insert(0, "value", at)
+        frame.insert(0, "branch", name)
+        return frame
+
+    branches = [
+        branch("up", values, up[1]),
+        branch("down", values, down[1]),
+        branch("stay", np.full(2 * steps - 1, values[0]), plateaus[0]),
+    ]
+    runs = plateaus.shape[1]
+    per_run = pd.DataFrame(
+        {
+            "run": np.repeat(np.arange(runs, dtype=np.int32), len(NAMES)),
+            "metric": list(NAMES) * runs,
+            "area": area[1].ravel(),
+            "drift": area[0].ravel(),
+        }
+    )
+    areas = pd.DataFrame(
+        {
+            "metric": list(NAMES),
+            "area": area[1].mean(axis=0),
+            "low": np.percentile(area[1], 5, axis=0),
+            "high": np.percentile(area[1], 95, axis=0),
+            "drift": area[0].mean(axis=0),
+        }
+    )
+    return Loop(pd.concat(branches, ignore_index=True), areas, per_run)

@@ -1,0 +1,143 @@
+"""The disk cache of compiled kernels: fresh after any edit it depends on, and always somewhere writable."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from cej_sim import compiled
+
+PACKAGE = Path(compiled.__file__).parent
+
+USE = """
+import numpy as np
+from cej_sim import compiled, draws
+assert draws.uniform(np.uint64(1), 2, 3, 4) == draws.uniform(np.uint64(1), 2, 3, 4)
+print(compiled.CACHE_DIRECTORY)
+"""
+
+
+def hashed_files(package: Path) -> list[Path]:
+    named = [package / name for name in compiled._SOURCES]
+    return [file for path in named for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Path(shutil.copytree(PACKAGE, tmp_path / "cej_sim", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+@pytest.fixture
+def unwritable(tmp_path):
+    """A place below a regular file: nobody can write there, whatever their rights."""
+    (tmp_path / "file").write_text("")
+    return tmp_path / "file"
+
+
+def cache_used(**variables: object) -> Path:
+    """Where a fresh process keeps its kernels, after it has compiled one there."""
+    ours = ("CEJ_SIM_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "NUMBA_DISABLE_JIT", "NUMBA_CACHE_DIR")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {name: str(value) for name, value in variables.items()}
+    environment["PYTHONPATH"] = os.pathsep.join([str(PACKAGE.parent), *sys.path])
+    done = subprocess.run([sys.executable, "-c", USE], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    place = Path(done.stdout.strip())
+    assert list(place.rglob("*uniform*.nbc")), f"nothing was compiled into {place}"
+    return place
+
+
+def test_every_hashed_source_exists():
+    assert [file for file in hashed_files(PACKAGE) if not file.is_file()] == []
+
+
+def test_an_edit_in_any_hashed_source_changes_the_hash(copy):
+    before = compiled.source_hash(copy)
+    assert before == compiled.source_hash()
+    seen = {before}
+    for file in hashed_files(copy):
+        text = file.read_bytes()
+        file.write_bytes(text + b"\n# edited\n")
+        seen.add(compiled.source_hash(copy))
+        file.write_bytes(text)
+    assert len(seen) == 1 + len(hashed_files(copy))
+    assert compiled.source_hash(copy) == before
+
+
+def test_a_new_phase_changes_the_hash_and_other_files_do_not(copy):
+    before = compiled.source_hash(copy)
+    (copy / "unrelated.py").write_text("x = 1\n")
+    (copy / "phases" / "notes.txt").write_text("x")
+    assert compiled.source_hash(copy) == before
+    (copy / "phases" / "another.py").write_text("x = 1\n")
+    assert compiled.source_hash(copy) != before
+
+
+def test_all_that_a_kernel_can_reach_is_hashed():
+    """Modules with kernels, and all modules of the package that these import, to any depth."""
+    imports: dict[Path, set[Path]] = {}
+    with_kernels = set()
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+                if node.module == "cej_sim.compiled" and any(alias.name == "kernel" for alias in node.names):
+                    with_kernels.add(file)
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+        paths = {PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py") for name in names}
+        imports[file] = {path for path in paths if path.is_file()}
+    assert PACKAGE / "draws.py" in with_kernels
+    reached: set[Path] = set()
+    waiting = set(with_kernels)
+    while waiting:
+        file = waiting.pop()
+        reached.add(file)
+        waiting |= imports[file] - reached
+    missing = reached - set(hashed_files(PACKAGE))
+    assert sorted(str(file.relative_to(PACKAGE)) for file in missing) == []
+
+
+def test_the_directory_named_by_the_user_is_used(tmp_path):
+    wanted = tmp_path / "mine" / "cache"
+    assert cache_used(CEJ_SIM_CACHE_DIR=wanted) == wanted / f"cej_sim-{compiled.source_hash()}"
+
+
+def test_the_usual_cache_directories_are_used(tmp_path):
+    name = f"cej_sim-{compiled.source_hash()}"
+    assert cache_used(XDG_CACHE_HOME=tmp_path / "xdg", HOME=tmp_path) == tmp_path / "xdg" / name
+
+
+def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path, unwritable):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    nowhere = {"HOME": unwritable / "home", "USERPROFILE": unwritable / "home", "XDG_CACHE_HOME": unwritable / "cache"}
+    first = cache_used(TMPDIR=temporary, TEMP=temporary, TMP=temporary, **nowhere)
+    assert temporary in first.parents
+    assert first.name == f"cej_sim-{compiled.source_hash()}"
+    assert cache_used(TMPDIR=temporary, TEMP=temporary, TMP=temporary, **nowhere) == first  # compiled only once
+
+
+@pytest.mark.parametrize("flaw", ["owner", "mode"])
+def test_a_temporary_directory_that_others_can_write_is_not_trusted(flaw, tmp_path, unwritable, monkeypatch):
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "CEJ_SIM_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(unwritable / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    me = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: me + 1 if flaw == "owner" else me, raising=False)
+    usual = tmp_path / f"cej_sim-{os.getuid()}"
+    usual.mkdir()
+    usual.chmod(0o700 if flaw == "owner" else 0o777)
+    found = compiled.cache_directory()
+    assert found.is_dir()
+    assert found.parent == tmp_path
+    assert found != usual
