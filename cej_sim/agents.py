@@ -8,6 +8,7 @@ once, and the next month is computed from it.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 Part = Callable[[int], "int | slice"]
 Words = Callable[["CoalitionModel", Any], object]
 
-_EVERYBODY = KINDS
-_TABLE = ("resident", "institution")
-_RESIDENTS = ("resident",)
+_RESIDENTS = KINDS[:1]
+_SEATED = KINDS[:2]
+_ORGANIZERS = KINDS[3:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Attribute:
 
     Attributes:
         name: Name of the property.
-        field: Array of ``state.State`` that holds it.
         meaning: What it is, in words.
-        unit: Unit of the number; "share" and "mean" run from 0 to 1.
+        unit: Unit of the number; empty for a number on a scale of its own.
         form: ``"number"``, ``"switch"`` (True or False), ``"word"`` (a name or a place, never written), ``"shares"``
             (entries from 0 to 1 with the sum 1), ``"entries"`` (entries from 0 to 1) or ``"decision"``
             (priorities, strategy and budget preferences behind one another).
         low, high: Closed bounds of a number or of each entry.
+        field: Array of ``state.State`` that holds it; empty if it bears the same name.
         part: Which columns of the row, given the number of issues; None for all of it.
         writers: Kinds of agent for which it may be written.
         fixed: Why it cannot be written, and what to do instead; empty where it can.
@@ -50,14 +51,14 @@ class Attribute:
     """
 
     name: str
-    field: str
     meaning: str
-    unit: str = "mean"
+    unit: str = ""
     form: Literal["number", "switch", "word", "shares", "entries", "decision"] = "number"
     low: float = 0.0
     high: float = 1.0
+    field: str = ""
     part: Part | None = None
-    writers: tuple[str, ...] = _EVERYBODY
+    writers: tuple[str, ...] = KINDS
     fixed: str = ""
     words: Words | None = None
     before: Callable[[State, int, Any], None] | None = None
@@ -65,21 +66,22 @@ class Attribute:
     @property
     def help(self) -> str:
         """The text that ``help()`` shows: meaning, unit, bounds, and who may write it."""
-        if self.form == "word":
-            shape = ""
-        elif self.form == "switch":
+        shape = ""
+        if self.form == "switch":
             shape = " True or False."
-        else:
-            shape = f" Unit: {self.unit}, from {self.low:g} to {self.high:g}{_SHAPES[self.form]}."
+        elif self.form != "word":
+            unit = f"Unit: {self.unit}, from" if self.unit else "From"
+            upwards = "" if math.isinf(self.high) else f" to {self.high:g}"
+            shape = f" {unit} {self.low:g}{upwards}{_SHAPES.get(self.form, '')}."
         if self.fixed:
             return f"{self.meaning}{shape} Read only: {self.fixed}."
-        only = "" if self.writers == _EVERYBODY else f" Written for {' and '.join(self.writers)}s only."
+        only = "" if self.writers == KINDS else f" Can be written for {' and '.join(self.writers)}s only."
         return f"{self.meaning}{shape}{only}"
 
     def read(self, agent: Member) -> Any:
         """This month's value: a Python number, a word, or a read-only copy of several entries."""
         state = agent.model.state
-        value = getattr(state, self.field)[agent.row]
+        value = getattr(state, self.field or self.name)[agent.row]
         if self.part is not None:
             value = value[self.part(state.structural.size)]
         if self.words is not None:
@@ -109,7 +111,7 @@ class Attribute:
             raise ValueError(f"{self.name} of {agent}: {problem}")
         if self.before is not None:
             self.before(state, agent.row, checked)
-        array = getattr(state, self.field)
+        array = getattr(state, self.field or self.name)
         if self.part is None:
             array[agent.row] = checked
         else:
@@ -119,14 +121,16 @@ class Attribute:
         """The value as the array holds it, and what is wrong with it (empty if nothing is)."""
         if self.form == "switch":
             right = isinstance(value, bool | np.bool_)
-            return value, "" if right else f"{value!r} is not a yes/no value; write True or False"
+            return value, "" if right else f"{reprlib.repr(value)} is not a yes/no value; write True or False"
         if self.form == "number":
             return _checked_number(value, self.low, self.high, self.unit)
         issues = state.structural.size
         if self.form == "decision":
             return _checked_decision(value, issues)
-        length = len(BUDGET_LINES) if self.name == "budget_preferences" else issues
-        of = f"one for each budget line ({', '.join(BUDGET_LINES)})" if length != issues else "one for each issue"
+        if self.name == "budget_preferences":
+            length, of = len(BUDGET_LINES), f"one for each budget line ({', '.join(BUDGET_LINES)})"
+        else:
+            length, of = issues, "one for each issue"
         return _checked_entries(value, length, of, self.high, sums=self.form == "shares")
 
     def as_property(self) -> property:
@@ -135,7 +139,6 @@ class Attribute:
 
 
 _SHAPES = {
-    "number": "",
     "shares": "; one entry each, with the sum 1",
     "entries": "; one entry each",
     "decision": "; priorities, then strategy, then budget preferences",
@@ -143,24 +146,27 @@ _SHAPES = {
 
 
 def _checked_number(value: object, low: float, high: float, unit: str) -> tuple[Any, str]:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        return value, f"{value!r} is not a number; write a number from {low:g} to {high:g}"
-    number = float(value)
-    if not math.isfinite(number) or not low <= number <= high:
-        return value, f"{number:g} is not a number from {low:g} to {high:g} ({unit})"
-    return number, ""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        return value, f"{reprlib.repr(plain)} is not a number; write a number from {low:g} to {high:g}"
+    if not low <= plain <= high:
+        of = f" ({unit})" if unit else ""
+        return value, f"{reprlib.repr(plain)} is not a number from {low:g} to {high:g}{of}"
+    return float(plain), ""
 
 
 def _checked_entries(value: object, length: int, of: str, high: float, sums: bool) -> tuple[Any, str]:
     try:
-        entries = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return value, f"{value!r} is not a list of numbers; write {length} numbers, {of}"
+        entries = np.asarray(value)
+    except ValueError:
+        entries = np.empty(0, object)
+    if entries.dtype.kind not in "fiu":
+        return value, f"{reprlib.repr(value)} is not a list of numbers; write {length} numbers, {of}"
     if entries.shape != (length,):
         found = f"{entries.size} numbers" if entries.ndim == 1 else f"an array of shape {entries.shape}"
         return value, f"{found} instead of {length}; write {of}"
-    if not np.isfinite(entries).all() or entries.min() < 0.0 or entries.max() > high:
-        return value, f"every entry must be a number from 0 to {high:g}, not {entries.tolist()}"
+    if not ((entries >= 0.0) & (entries <= high)).all():
+        return value, f"every entry must be a number from 0 to {high:g}, not {reprlib.repr(entries.tolist())}"
     if sums and abs(entries.sum() - 1.0) > 1e-9:
         return value, f"the entries add up to {entries.sum():.6g}; they must add up to 1 (divide each by the sum)"
     return entries, ""
@@ -197,166 +203,74 @@ def _new_barrier(state: State, row: int, barrier: float) -> None:
         state.group_barrier[group] = min(1.0, max(0.0, mean))
 
 
+def _word(name: str, meaning: str, words: Words) -> Attribute:
+    return Attribute(name, meaning, form="word", fixed=_POPULATION, words=words)
+
+
+def _switch(name: str, meaning: str, writers: tuple[str, ...] = KINDS, fixed: str = "") -> Attribute:
+    return Attribute(name, meaning, form="switch", writers=writers, fixed=fixed)
+
+
 _POPULATION = "it belongs to the population of month 0; change the scenario instead"
 _MONTHLY = "every month settles it anew; write what it follows from instead"
+_SUMMED = "the burdens of groups were summed up from it; change the groups of the scenario instead"
 
 #: All that an agent shows, in the order in which it is listed.
 ATTRIBUTES: tuple[Attribute, ...] = (
     # Who they are
-    Attribute(
-        "kind",
-        "kind",
-        "The role: resident, institution, backbone or organizer.",
-        form="word",
-        fixed=_POPULATION,
-        words=lambda _model, number: KINDS[number],
-    ),
-    Attribute(
-        "active",
-        "active",
-        "Whether the row is in use; organizers who are not active can be hired by writing True.",
-        form="switch",
-        writers=("organizer",),
-    ),
-    Attribute("paid", "paid", "Whether coming to meetings is part of a paid job.", form="switch", fixed=_POPULATION),
-    Attribute(
-        "affected", "affected", "Whether the agent belongs to a most affected group.", form="switch", fixed=_POPULATION
-    ),
-    Attribute(
-        "group",
-        "group",
-        "Name of the resident's group; None for others.",
-        form="word",
-        fixed=_POPULATION,
-        words=_group_name,
-    ),
-    Attribute(
-        "neighborhood",
-        "neighborhood",
-        "Number of the neighborhood, from 0; None where there is none.",
-        form="word",
-        fixed=_POPULATION,
-        words=_number_or_none,
-    ),
-    Attribute(
-        "table",
-        "table",
-        "Number of the table at which the agent may sit, from 0; None for all tables.",
-        form="word",
-        fixed=_POPULATION,
-        words=_number_or_none,
-    ),
-    Attribute(
-        "home",
-        "home",
-        "The issue of its mission, or where its stake lies.",
-        form="word",
-        fixed=_POPULATION,
-        words=_issue_name,
-    ),
-    Attribute(
-        "exposure",
-        "exposure",
-        "How much each issue weighs on the agent.",
-        form="entries",
-        high=2.0,
-        fixed="the burdens of groups were summed up from it; change the groups of the scenario instead",
-    ),
-    Attribute(
-        "barrier", "barrier", "What stands in the way of taking part: 0 nothing, 1 everything.", before=_new_barrier
-    ),
-    Attribute("stake", "stake", "Interest in things staying as they are."),
-    Attribute("mission", "mission", "How far it would follow its own mission rather than need."),
-    Attribute("threshold", "threshold", "Share of contacts that must be acting before the agent acts too.", "share"),
-    Attribute("agency_base", "agency_base", "The agency to which agency returns."),
-    Attribute("trust_base", "trust_base", "The trust to which trust returns."),
+    _word("kind", "The role: resident, institution, backbone or organizer.", lambda _model, number: KINDS[number]),
+    _switch("active", "Whether the row is in use; write True to hire an organizer who is not.", writers=_ORGANIZERS),
+    _switch("paid", "Whether coming to meetings is part of a paid job.", fixed=_POPULATION),
+    _switch("affected", "Whether the agent belongs to a most affected group.", fixed=_POPULATION),
+    _word("group", "Name of the resident's group; None for others.", _group_name),
+    _word("neighborhood", "Number of the neighborhood, from 0; None where there is none.", _number_or_none),
+    _word("table", "Number of the table at which the agent may sit, from 0; None for all tables.", _number_or_none),
+    _word("home", "The issue of its mission, or where its stake lies.", _issue_name),
+    Attribute("exposure", "How much each issue weighs on the agent.", form="entries", high=2.0, fixed=_SUMMED),
+    Attribute("barrier", "What stands in the way of taking part: 0 nothing, 1 everything.", before=_new_barrier),
+    Attribute("stake", "Interest in things staying as they are."),
+    Attribute("mission", "How far priorities would follow the own mission rather than need."),
+    Attribute("threshold", "Share of contacts that must be acting before the agent acts too.", "share"),
+    Attribute("agency_base", "The agency to which agency returns."),
+    Attribute("trust_base", "The trust to which trust returns."),
     # What they want and hold true
-    Attribute(
-        "priorities",
-        "x",
-        "How the agent would divide the agenda among the issues.",
-        "share",
-        "shares",
-        part=lambda issues: slice(0, issues),
-    ),
-    Attribute(
-        "strategy",
-        "x",
-        "Effort that the agent wants for policy and systems change rather than for programs.",
-        "share",
-        part=lambda issues: issues,
-    ),
-    Attribute(
-        "budget_preferences",
-        "x",
-        f"How the agent would divide the money: {', '.join(BUDGET_LINES)}.",
-        "share",
-        "shares",
-        part=lambda issues: slice(issues + 1, None),
-    ),
-    Attribute(
-        "convictions",
-        "x0",
-        "What the agent is drawn back to; follows its situation by 2 % of the way a month.",
-        "share",
-        "decision",
-    ),
-    Attribute(
-        "beliefs",
-        "belief",
-        "Part of each issue that the agent believes to be caused by policies and systems.",
-        "share",
-        "entries",
-    ),
-    Attribute(
-        "idea_origin",
-        "origin",
-        "Part of what the agent wants that began as residents' convictions.",
-        "share",
-        fixed=_MONTHLY,
-    ),
+    Attribute("priorities", "How the agent would divide the agenda among the issues.", "share", "shares",
+              field="x", part=lambda issues: slice(0, issues)),
+    Attribute("strategy", "How much should go to policy and systems change rather than to programs.", "share",
+              field="x", part=lambda issues: issues),
+    Attribute("budget_preferences", f"How the agent would divide the money: {', '.join(BUDGET_LINES)}.",
+              "share", "shares", field="x", part=lambda issues: slice(issues + 1, None)),
+    Attribute("convictions", "What the agent is drawn back to; slowly follows its situation.", "share", "decision",
+              field="x0"),
+    Attribute("beliefs", "Part of each issue that the agent believes policies and systems to cause.", "share",
+              "entries", field="belief"),
+    Attribute("idea_origin", "Part of what the agent wants that began as residents' convictions.", "share",
+              field="origin", fixed=_MONTHLY),
     # How they are
-    Attribute("agency", "agency", "Sense of one's own power."),
-    Attribute("consciousness", "consciousness", "Critical consciousness: readiness to see causes in structures."),
-    Attribute("skill", "skill", "Skill in meetings, negotiation and programs."),
-    Attribute("trust", "trust", "Trust in the coalition."),
-    Attribute("openness", "openness", "Openness to sharing power."),
-    Attribute("resources", "resources", "Standing and means."),
-    Attribute("fatigue", "fatigue", "Tiredness of collective action.", writers=_RESIDENTS),
-    Attribute("grievance", "grievance", "Stored grievance.", high=2.0),
-    Attribute("engagement", "engagement", "Engagement of those who come as part of a job."),
+    Attribute("agency", "Sense of one's own power."),
+    Attribute("consciousness", "Critical consciousness: readiness to see causes in structures."),
+    Attribute("skill", "Skill in meetings, negotiation and programs."),
+    Attribute("trust", "Trust in the coalition."),
+    Attribute("openness", "Openness to sharing power."),
+    Attribute("resources", "Standing and means."),
+    Attribute("fatigue", "Tiredness of collective action.", writers=_RESIDENTS),
+    Attribute("grievance", "Stored grievance.", high=2.0),
+    Attribute("engagement", "Engagement of those who come as part of a job."),
     # What they do
-    Attribute("member", "member", "Whether the agent holds a seat.", form="switch", writers=_TABLE),
-    Attribute("present", "present", "Whether the agent came to this month's meeting.", form="switch", fixed=_MONTHLY),
-    Attribute("came", "came", "Whether the agent came to last month's meeting.", form="switch", fixed=_MONTHLY),
-    Attribute(
-        "met",
-        "met",
-        "Whether the agent had a one-to-one or was met through services this month.",
-        form="switch",
-        fixed=_MONTHLY,
-    ),
-    Attribute(
-        "mobilized",
-        "mobilized",
-        "Whether the agent takes part in collective action; spreads over ties from here.",
-        form="switch",
-        writers=_RESIDENTS,
-    ),
-    Attribute("leader", "leader", "Whether the agent acts as a leader.", form="switch", writers=_RESIDENTS),
-    Attribute(
-        "voice",
-        "voice",
-        "How much the agent is listened to; the mean of those who came is 1.",
-        "ratio",
-        high=math.inf,
-        fixed=_MONTHLY,
-    ),
-    Attribute("decision_weight", "weight", "Part of this month's decision over the agenda.", "share", fixed=_MONTHLY),
-    Attribute(
-        "budget_weight", "weight_budget", "Part of this month's decision over the budget.", "share", fixed=_MONTHLY
-    ),
-)
+    _switch("member", "Whether the agent holds a seat.", writers=_SEATED),
+    _switch("present", "Whether the agent came to this month's meeting.", fixed=_MONTHLY),
+    _switch("came", "Whether the agent came to last month's meeting.", fixed=_MONTHLY),
+    _switch("met", "Whether the agent had a one-to-one or was met through services this month.", fixed=_MONTHLY),
+    _switch("mobilized", "Whether the agent takes part in collective action and may draw others in.",
+            writers=_RESIDENTS),
+    _switch("leader", "Whether the agent acts as a leader.", writers=_RESIDENTS),
+    Attribute("voice", "How much the agent is listened to; the mean over those who came is 1.", "ratio", high=math.inf,
+              fixed=_MONTHLY),
+    Attribute("decision_weight", "Part of this month's decision over the agenda.", "share", field="weight",
+              fixed=_MONTHLY),
+    Attribute("budget_weight", "Part of this month's decision over the budget.", "share", field="weight_budget",
+              fixed=_MONTHLY),
+)  # fmt: skip
 
 
 class TieView(Mapping["Member", float]):

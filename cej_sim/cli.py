@@ -6,7 +6,6 @@ imported inside the commands that need them, so that ``--help`` and mistakes ans
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -17,14 +16,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from cej_sim.parameters import Parameter, Value
     from cej_sim.scenario import Scenario
 
 #: Set to anything to get the traceback of a failure.
@@ -33,11 +31,14 @@ DEBUG = "CEJ_SIM_DEBUG"
 #: Seconds that compiling the engine takes on an ordinary computer.
 COMPILATION_SECONDS = 15
 
-#: Exit status after Ctrl-C.
-INTERRUPTED = 130
+#: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C.
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 #: What `compare` compares without names.
 DEFAULT_PAIR = ("collective_impact", "community_led")
+
+#: What the parser of the command line raises; newer versions of typer bring their own copy of click.
+USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="cej-sim",
@@ -129,6 +130,7 @@ def check(
 
 @app.command()
 def run(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="A", help="A scenario, by shipped name or path of a file.")],
     runs: Runs = "20",
     months: Months = None,
@@ -144,7 +146,7 @@ def run(
 
     (scenario,) = asked.scenarios
     with _progress(f"{scenario.title}, {_count(asked.runs, 'run')}") as advance:
-        result = simulate(scenario, asked.runs, asked.seed, asked.months, progress=advance, command=_command())
+        result = simulate(scenario, asked.runs, asked.seed, asked.months, progress=advance, command=_command(context))
     files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     _show(render_summary(summary, scenario.title), files)
@@ -152,6 +154,7 @@ def run(
 
 @app.command()
 def compare(
+    context: typer.Context,
     names: Names = None,
     runs: Runs = "100",
     months: Months = None,
@@ -174,11 +177,11 @@ def compare(
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
-    for remark in computing.comparison_remarks(computing.unique_names(asked.scenarios)):
+    for remark in computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months):
         _say(f"Note: {remark}.")
-    warnings.simplefilter("ignore", computing.ComparisonWarning)
     titles = " and ".join(scenario.title for scenario in asked.scenarios)
-    with _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
+    with warnings.catch_warnings(), _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
+        warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
             *asked.scenarios,
             runs=asked.runs,
@@ -186,7 +189,7 @@ def compare(
             months=asked.months,
             progress=advance,
             allow_unequal_budgets=allow_unequal_budgets,
-            command=_command(),
+            command=_command(context),
         )
     files = result.save(asked.directory)
     _show(render(result.table, result.titles), files)
@@ -209,9 +212,7 @@ def _prepare(
     Raises:
         InputError: With every mistake in names, files, options and settings.
     """
-    loaded, problems = _load(names)
-    values, wrong = _read_settings(settings or [])
-    problems += wrong
+    loaded, problems = _load(names, settings or [])
 
     from cej_sim import runs as computing
     from cej_sim.provenance import OutputError, check_output
@@ -225,16 +226,11 @@ def _prepare(
                 problems.append(f"--{option}: {text} is not a whole number; write digits only, e.g. --{option} 60")
     problems += [f"--{line}" for line in computing.request_problems(**numbers)]
 
-    scenarios = []
-    for scenario in filter(None, loaded):
-        try:
-            scenarios.append(scenario.with_values(values))
-        except ValueError as error:
-            problems.append(f"--set: {scenario.name}: {error}")
+    scenarios = [scenario for scenario in loaded if scenario is not None]
     named = computing.unique_names(scenarios)
     problems += [f"--{line}" for line in computing.horizon_problems(named, numbers.get("months"))]
     if len(scenarios) == len(names) and not allow_unequal_budgets:
-        problems += computing.budget_refusals(named)
+        problems += computing.budget_refusals(named, max(1, numbers.get("months", 10**6)))
     directory = out if out is not None else Path("results") / _folder(named or names)
     try:
         check_output(directory)
@@ -250,58 +246,23 @@ def _folder(names: Iterable[str]) -> str:
     return "-vs-".join(re.sub(r"[^\w.-]+", "-", name).strip("-.") or "scenario" for name in names)[:120]
 
 
-def _load(names: Sequence[str]) -> tuple[list[Scenario | None], list[str]]:
-    """A scenario for each name, None where there is a mistake; and all mistakes, a line each."""
-    from cej_sim.reading import ScenarioError, load
+def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scenario | None], list[str]]:
+    """A scenario for each name, with the settings made; None where there is a mistake; all mistakes, a line each."""
+    from cej_sim.reading import ScenarioError, load, read_set
 
     scenarios: list[Scenario | None] = []
     problems: list[str] = []
     for name in names:
+        scenario = None
         try:
-            scenarios.append(load(name))
+            scenario = load(name)
+            scenario = read_set(settings, scenario) if settings else scenario
         except ScenarioError as error:
-            scenarios.append(None)
-            problems += str(error).splitlines()
-    return scenarios, list(dict.fromkeys(problems))
-
-
-def _read_settings(settings: Sequence[str]) -> tuple[dict[str, Value], list[str]]:
-    """The values of ``--set`` options by path, and all mistakes in them."""
-    from cej_sim.scenario import PARAMETERS, value_problem
-
-    values: dict[str, Value] = {}
-    problems = []
-    for text in settings:
-        path, equals, word = (part.strip() for part in text.partition("="))
-        if not equals or not path or not word:
-            problems.append(f"--set {text}: write it as section.key=value, e.g. governance.decide.votes.residents=0.5")
-            continue
-        parameter = PARAMETERS.get(path)
-        if parameter is None:
-            near = difflib.get_close_matches(path, PARAMETERS, n=1, cutoff=0.6)
-            guess = f"; did you mean {near[0]}?" if near else ""
-            problems.append(f"--set {text}: there is no parameter {path}{guess}")
-            continue
-        value = _read_value(parameter, word)
-        problem = value_problem(parameter, value)
-        if problem:
-            problems.append(f"--set {text}: {problem}")
-        else:
-            values[path] = value
-    return values, problems
-
-
-def _read_value(parameter: Parameter, word: str) -> Value:
-    """The value that a word stands for; the word itself where it is no value of the parameter."""
-    if parameter.kind == "choice":
-        return word
-    if parameter.kind == "switch":
-        return {"true": True, "false": False}.get(word.lower(), word)
-    try:
-        number = float(word)
-    except ValueError:
-        return word
-    return int(number) if parameter.kind == "count" and number.is_integer() else number
+            # What --set gets wrong in one scenario is often wrong in all of them: say it once.
+            problems += [line for line in str(error).splitlines() if line not in problems]
+            scenario = None
+        scenarios.append(scenario)
+    return scenarios, problems
 
 
 # Talking to people
@@ -331,14 +292,18 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _command() -> str:
+def _command(context: typer.Context) -> str:
     """The command line as it was given, without the path of the program."""
-    return shlex.join(["cej-sim", *sys.argv[1:]])
+    return shlex.join(["cej-sim", *context.obj])
 
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rate and time left; two lines where nobody watches a terminal."""
+    """A progress bar with rate and time left; two lines where nobody watches a terminal.
+
+    Raises:
+        InputError: If what was asked for turns out to be impossible.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -352,6 +317,7 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.text import Text
 
     from cej_sim.compiled import is_cached
+    from cej_sim.runs import RequestError
 
     if not is_cached():
         _say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
@@ -364,15 +330,18 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
             return Text(f"{speed:.0f} runs/s" if speed else "")
 
     started = time.perf_counter()
-    if not sys.stderr.isatty():
-        _say(f"{title} ...")
-        yield lambda done, total: None
-        _say(f"Done in {time.perf_counter() - started:.1f} seconds.")
-        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    try:
+        if sys.stderr.isatty():
+            with Progress(*columns, console=Console(stderr=True)) as bar:
+                task = bar.add_task(title, total=None)
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+        else:
+            _say(f"{title} ...")
+            yield lambda done, total: None
+            _say(f"Done in {time.perf_counter() - started:.1f} seconds.")
+    except RequestError as error:
+        raise InputError(*str(error).splitlines()) from error
 
 
 # The door
@@ -388,25 +357,27 @@ def main() -> None:
 
 def status(arguments: Sequence[str]) -> int:
     """Run the command line with these arguments; returns the exit status."""
-    click_exception = typer.BadParameter.__mro__[2]
+    given = list(arguments)
     try:
-        answer = app(list(arguments) or ["--help"], prog_name="cej-sim", standalone_mode=False)
+        answer = app(given or ["--help"], prog_name="cej-sim", standalone_mode=False, obj=given)
     except InputError as error:
         _say("\n".join(error.args))
-        return 2
-    except click_exception as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "cej-sim"
-        _say(f"{command}: {' '.join(error.format_message().split())} (see {command} --help)")
-        return 2
+        return WRONG_INPUT
+    except USAGE_ERROR as error:
+        command = error.ctx.command_path if getattr(error, "ctx", None) else "cej-sim"
+        _say(f"{command}: {_one_line(error.format_message())} (see {command} --help)")
+        return WRONG_INPUT
     except (KeyboardInterrupt, typer.Abort):
         answer = INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        text = " ".join(str(error).split())
-        _say(f"cej-sim failed: {type(error).__name__}: {text} (set {DEBUG}=1 to see where)")
-        return 1
+        _say(f"cej-sim failed: {type(error).__name__}: {_one_line(str(error))} (set {DEBUG}=1 to see where)")
+        return FAILED
     if answer == INTERRUPTED:
         _say("\nStopped.")
-    return int(answer or 0)
+    return int(answer or DONE)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,9 +28,19 @@ MONTHS = (24, 60, 120)
 
 #: Columns of a comparison table, in order.
 COLUMNS = (
-    "scenario_a", "scenario_b", "metric", "month", "a", "b", "difference", "ci_low", "ci_high", "effect_size",
-    "p_better", "runs",
-)  # fmt: skip
+    "scenario_a",
+    "scenario_b",
+    "metric",
+    "month",
+    "a",
+    "b",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "effect_size",
+    "p_better",
+    "runs",
+)
 
 #: Metrics by name, in their declared order.
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
@@ -47,12 +57,21 @@ FAMILIES: dict[str, str] = {
 #: The outcomes that a short table shows: some of every family, both what a hierarchy is said to do well (speed,
 #: coordination, services, hours spared) and what a resident-led coalition is said to do well.
 KEY_METRICS: tuple[str, ...] = (
-    "burden", "disparity_ratio", "service_coverage", "policy_wins",
-    "decision_share", "agenda_origin", "seat_gap",
-    "affected_attendance", "resident_leaders", "trust", "resident_hours",
-    "decision_speed", "coordination",
+    "burden",
+    "disparity_ratio",
+    "service_coverage",
+    "policy_wins",
+    "decision_share",
+    "agenda_origin",
+    "seat_gap",
+    "affected_attendance",
+    "resident_leaders",
+    "trust",
+    "resident_hours",
+    "decision_speed",
+    "coordination",
     "alive",
-)  # fmt: skip
+)
 
 #: Width of the intervals.
 CONFIDENCE = 0.95
@@ -152,7 +171,7 @@ def compare_table(
     Returns:
         A row per other scenario, month and metric, with the columns ``COLUMNS``. ``a`` and ``b`` are means over runs,
         ``difference`` is the mean of b - a within pairs, ``ci_low`` and ``ci_high`` bound its t interval
-        (95 %, runs - 1 degrees of freedom). ``effect_size`` is Cohen's d_z: the mean difference over the standard
+        (95%, runs - 1 degrees of freedom). ``effect_size`` is Cohen's d_z: the mean difference over the standard
         deviation of the differences; 0 where all differences are 0, and infinite, with the sign of the difference,
         where every run shows the same difference. ``p_better`` is the share of runs in which b does better than a,
         ties counting half; NaN for metrics without a better direction. With one run the interval and the effect
@@ -194,12 +213,32 @@ def _compare_month(
     better = (np.sign(difference * sign) + 1.0) / 2.0
     return pd.DataFrame(
         {
-            "scenario_a": first, "scenario_b": other, "metric": [metric.name for metric in metrics], "month": month,
-            "a": a.mean(axis=0), "b": b.mean(axis=0), "difference": mean, "ci_low": low, "ci_high": high,
-            "effect_size": effect, "p_better": better.mean(axis=0), "runs": runs,
+            "scenario_a": first,
+            "scenario_b": other,
+            "metric": [metric.name for metric in metrics],
+            "month": month,
+            "a": a.mean(axis=0),
+            "b": b.mean(axis=0),
+            "difference": mean,
+            "ci_low": low,
+            "ci_high": high,
+            "effect_size": effect,
+            "p_better": better.mean(axis=0),
+            "runs": runs,
         },
         columns=list(COLUMNS),
-    )  # fmt: skip
+    )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def pairs(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The pairs of scenarios of a comparison table, in order: both names, and the rows."""
+    for (first, other), rows in table.groupby(["scenario_a", "scenario_b"], sort=False, observed=True):
+        yield str(first), str(other), rows
 
 
 def verdict(row: Mapping[str, Any], metric: Metric) -> Verdict:
@@ -262,14 +301,17 @@ def pairing_gain(monthly: pd.DataFrame, a: str, b: str, month: int) -> pd.DataFr
         correlation = np.where(spread[0] * spread[1] > 0.0, covariance / (spread[0] * spread[1]), np.nan)
     return pd.DataFrame(
         {
-            "metric": list(frame_a.columns), "variance_unpaired": unpaired, "variance_paired": paired, "gain": gain,
+            "metric": list(frame_a.columns),
+            "variance_unpaired": unpaired,
+            "variance_paired": paired,
+            "gain": gain,
             "correlation": correlation,
         }
-    )  # fmt: skip
+    )
 
 
 def summary_table(monthly: pd.DataFrame, scenario: str, months: Iterable[int] = MONTHS) -> pd.DataFrame:
-    """One scenario by itself: mean and middle 80 % of runs.
+    """One scenario by itself: mean and middle 80% of runs.
 
     Returns:
         A row per month and metric: ``scenario metric month mean low high runs``; ``low`` and ``high`` are the 10th
@@ -287,11 +329,16 @@ def summary_table(monthly: pd.DataFrame, scenario: str, months: Iterable[int] = 
         parts.append(
             pd.DataFrame(
                 {
-                    "scenario": scenario, "metric": list(values.columns), "month": month,
-                    "mean": values.mean().to_numpy(), "low": low, "high": high, "runs": len(values),
+                    "scenario": scenario,
+                    "metric": list(values.columns),
+                    "month": month,
+                    "mean": values.mean().to_numpy(),
+                    "low": low,
+                    "high": high,
+                    "runs": len(values),
                 }
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -375,17 +422,40 @@ def lines(table: pd.DataFrame, names: Collection[str] | None = None) -> Iterator
     """
     order = {name: place for place, name in enumerate(BY_NAME)}
     family = {name: place for place, name in enumerate(FAMILIES)}
-    rows = [
-        (row, BY_NAME[str(row["metric"])])
-        for row in table.to_dict("records")
-        if names is None or row["metric"] in names
-    ]
+    rows = [(row, BY_NAME[str(row["metric"])]) for row in records(table) if names is None or row["metric"] in names]
     for row, metric in sorted(rows, key=lambda pair: (pair[0]["month"], family[pair[1].family], order[pair[1].name])):
         difference, interval = format_difference(row, metric)
         yield Line(
-            metric, int(row["month"]), format_value(row["a"], metric), format_value(row["b"], metric), difference,
-            interval, format_effect(row["effect_size"]), verdict(row, metric),
-        )  # fmt: skip
+            metric,
+            int(row["month"]),
+            format_value(row["a"], metric),
+            format_value(row["b"], metric),
+            difference,
+            interval,
+            format_effect(row["effect_size"]),
+            verdict(row, metric),
+        )
+
+
+def setting_lines(table: pd.DataFrame) -> list[tuple[str, Line]]:
+    """What the scenarios set, a label with months and a line each; months that read alike share a line.
+
+    Args:
+        table: As ``compare_table`` returns it, of one pair of scenarios. Where every run sets the same, the
+            interval reads "in every run".
+    """
+    found: dict[tuple[str, ...], tuple[Line, list[str]]] = {}
+    for line in lines(table):
+        if line.metric.nature == "set":
+            if line.effect == "same":
+                line = replace(line, interval="in every run")
+            cells = (line.metric.name, line.a, line.b, line.difference, line.interval)
+            found.setdefault(cells, (line, []))[1].append(str(line.month))
+    order = list(BY_NAME)
+    return [
+        (f"{line.metric.label}, month{'s' if len(months) > 1 else ''} {', '.join(months)}", line)
+        for line, months in sorted(found.values(), key=lambda pair: (order.index(pair[0].metric.name), pair[0].month))
+    ]
 
 
 def when(month: int) -> str:
@@ -437,9 +507,13 @@ _LABEL_SET = 52
 
 def _grid(title: str) -> Table:
     return Table(
-        title=Text(title, style="bold"), title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False,
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
         header_style="underline",
-    )  # fmt: skip
+    )
 
 
 def _label(text: str, width: int = _LABEL) -> Text:
@@ -451,21 +525,14 @@ def _comparing_grid(title: str) -> Table:
     grid.add_column("", width=_LABEL)
     for heading in ("A", "B", "B − A"):
         grid.add_column(heading, justify="right", width=_VALUE)
-    grid.add_column(Text("95 % interval"), width=_INTERVAL)
+    grid.add_column(Text("95% interval"), width=_INTERVAL)
     return grid
 
 
 def _settings(pair: pd.DataFrame, legend: str) -> Table:
     grid = _comparing_grid(f"What the scenarios set (no outcome). {legend}")
-    for metric in (metric for metric in METRICS if metric.nature == "set"):
-        # What every run sets alike has no interval worth reading; what stays the same needs one row only.
-        rows: dict[tuple[str, str, str, str], list[str]] = {}
-        for line in lines(pair, [metric.name]):
-            interval = "in every run" if line.effect == "same" else line.interval
-            rows.setdefault((line.a, line.b, line.difference, interval), []).append(str(line.month))
-        for (a, b, difference, interval), months in rows.items():
-            label = f"{metric.label}, month{'s' if len(months) > 1 else ''} {', '.join(months)}"
-            grid.add_row(_label(label, _LABEL_SET), a, b, difference, Text(interval))
+    for label, line in setting_lines(pair):
+        grid.add_row(_label(label, _LABEL_SET), line.a, line.b, line.difference, Text(line.interval))
     grid.columns[0].width = _LABEL_SET
     return grid
 
@@ -483,10 +550,14 @@ def _outcomes(pair: pd.DataFrame, month: int, titles: tuple[str, str], names: Co
             family = line.metric.family
             grid.add_row(Text(FAMILIES[family], style="bold"))
         grid.add_row(
-            _label(f"{line.metric.label} {arrow(line.metric)}".rstrip()), line.a, line.b, line.difference,
-            Text(line.interval), line.effect,
+            _label(f"{line.metric.label} {arrow(line.metric)}".rstrip()),
+            line.a,
+            line.b,
+            line.difference,
+            Text(line.interval),
+            line.effect,
             Text(words.get(line.verdict, line.verdict), style=_STYLES.get(line.verdict, "")),
-        )  # fmt: skip
+        )
     return grid
 
 
@@ -520,18 +591,18 @@ def render(table: pd.DataFrame, titles: Mapping[str, str], everything: bool = Fa
     names = None if everything else KEY_METRICS
     fitted = short_titles({name: titles.get(name, name) for name in _names(table)}, _WHO)
     parts: list[Table | Text] = []
-    for (first, other), pair in table.groupby(["scenario_a", "scenario_b"], sort=False, observed=True):
+    for first, other, pair in pairs(table):
         runs = int(pair["runs"].max())
         parts += [
             Text(f"A: {titles.get(first, first)}", style=f"reverse {_STYLES['a']}"),
             Text(f"B: {titles.get(other, other)}", style=f"reverse {_STYLES['b']}"),
             Text(f"{runs} paired {'run' if runs == 1 else 'runs'}\n"),
         ]
-        legend = f"A: {fitted[str(first)]}, B: {fitted[str(other)]}"
+        legend = f"A: {fitted[first]}, B: {fitted[other]}"
         if any(BY_NAME[name].nature == "set" for name in pair["metric"]):
             parts += [_settings(pair, legend), Text()]
         for month in sorted(int(month) for month in pair["month"].unique()):
-            grid = _outcomes(pair, month, (fitted[str(first)], fitted[str(other)]), names)
+            grid = _outcomes(pair, month, (fitted[first], fitted[other]), names)
             grid.title = Text(f"What happened by {when(month)}. {legend}", style="bold")
             parts += [grid, Text()]
     for note in notes(table):
@@ -544,7 +615,7 @@ def render(table: pd.DataFrame, titles: Mapping[str, str], everything: bool = Fa
 
 
 def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) -> Group:
-    """One scenario for a terminal of 100 columns, a column per month: mean and the middle 80 % of runs.
+    """One scenario for a terminal of 100 columns, a column per month: mean and the middle 80% of runs.
 
     Args:
         summary: As ``summary_table`` returns it.
@@ -554,7 +625,7 @@ def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) 
     months = sorted(int(month) for month in summary["month"].unique())
     runs = int(summary["runs"].max())
     parts: list[Table | Text] = [Text(f"{title}: {runs} {'run' if runs == 1 else 'runs'}\n", style="bold reverse")]
-    cells = {(row["metric"], int(row["month"])): row for row in summary.to_dict("records")}
+    cells = {(row["metric"], int(row["month"])): row for row in records(summary)}
     present = [metric for metric in metrics_in(set(summary["metric"]))]
     for nature, heading in (("set", "What the scenario sets (not an outcome)"), ("happened", "What happened")):
         chosen = [
@@ -582,10 +653,13 @@ def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) 
             )
         parts += [grid, Text()]
     parts.append(
-        Text("Mean of the runs [10th to 90th percentile]; ↑ ↓ the better direction." if runs > 1 else
-             "↑ ↓ the better direction. One run is one possible course of things: ask for more to see the range.",
-             style="dim")
-    )  # fmt: skip
+        Text(
+            "Mean of the runs [10th to 90th percentile]; ↑ ↓ the better direction."
+            if runs > 1
+            else "↑ ↓ the better direction. One run is one possible course of things: ask for more to see the range.",
+            style="dim",
+        )
+    )
     return Group(*parts)
 
 

@@ -92,11 +92,18 @@ def is_cached() -> bool:
     return bool(config.DISABLE_JIT) or any(CACHE_DIRECTORY.rglob("*run_months*.nbc"))
 
 
-def kernel(function: Function) -> Function:
-    """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk."""
+def kernel(function: Function | None = None, *, signature: str | None = None) -> Function:
+    """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk.
+
+    Args:
+        function: The function to compile.
+        signature: Its types, where many callers with differing ones would otherwise have it compiled many times over.
+    """
+    if function is None:
+        return cast(Function, lambda chosen: kernel(chosen, signature=signature))
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_DIRECTORY)
     try:
-        return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast(Function, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
     finally:
         config.CACHE_DIR = before

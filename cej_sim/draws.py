@@ -50,7 +50,7 @@ _2_26 = 67108864.0
 _2_53 = 9007199254740992.0
 
 
-@kernel
+@kernel(signature="UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
 def philox(c0, c1, c2, c3, k0, k1):
     """One Philox 4x32-10 block: four 32-bit words (as uint64) from a 128-bit counter and a 64-bit key."""
     for _ in range(10):
@@ -62,7 +62,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@kernel
+@kernel(signature="float64(uint64, int64, int64, int64)")
 def uniform(key, who, month, stream):
     """A uniform number in [0, 1) with 53 random bits.
 
@@ -103,7 +103,7 @@ def bells(key, who, stream):
     return out
 
 
-@kernel
+@kernel(signature="int64(uint64, int64, int64, int64, float64)")
 def whole(key, who, month, stream, amount):
     """The integer next to a fractional amount: floor plus one with probability of the remainder."""
     base = np.floor(amount)

@@ -73,7 +73,7 @@ def cutoff(values, size, n):
     return cut, n - above
 
 
-@kernel
+@kernel(signature="void(int32[:, ::1], int64[::1], int64, int64, int64, int64)")
 def write_log(log, logged, month, code, subject, number):
     """Append one row (month, code, subject, count) to the log; the last row is kept free to say that it is full."""
     row = logged[0]

@@ -147,7 +147,7 @@ class CoalitionModel(Model):
     """
 
     #: The classes of residents, institutions, backbone and organizers; subclasses of those of ``agents``.
-    agent_classes: tuple[type[Member], type[Member], type[Member], type[Member]] = AGENT_CLASSES
+    agent_classes: tuple[type[Member], ...] = AGENT_CLASSES
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class CoalitionModel(Model):
         super().__init__(rng=int(self._key))
         self._month = 0
         self._events = encode_events(self.coalition_scenario)
-        self.state: State = populate(self.coalition_scenario, self._key)
+        self.state: State = populate(self.coalition_scenario, int(self._key))
         self._by_row: list[Member] = []
         if agents:
             self._by_row = [self.agent_classes[kind](self, row) for row, kind in enumerate(self.state.kind.tolist())]

@@ -27,9 +27,13 @@ from cej_sim.parameters import Metric
 
 #: The outcomes of a figure with six panels: at least one of every family, the strengths of either side among them.
 PANELS: tuple[str, ...] = (
-    "burden", "disparity_ratio", "agenda_origin",
-    "affected_attendance", "coordination", "alive",
-)  # fmt: skip
+    "burden",
+    "disparity_ratio",
+    "agenda_origin",
+    "affected_attendance",
+    "coordination",
+    "alive",
+)
 
 #: The residents' staircase: metric -> plain word. The first two are set, the others happen.
 STAIRCASE: dict[str, str] = {
@@ -48,9 +52,22 @@ BAND = (10, 90)
 #: Okabe and Ito's colors, those with most contrast on white first.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9")
 
-_DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (1.2, 1.4)), (0, (7, 2, 1.2, 2)), (0, (3, 1.2)), (0, (9, 2, 1.2, 2, 1.2, 2)))
+_DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 2)),
+    (0, (1.2, 1.4)),
+    (0, (7, 2, 1.2, 2)),
+    (0, (3, 1.2)),
+    (0, (9, 2, 1.2, 2, 1.2, 2)),
+)
 # The lighter ones, darkened for words.
-_WORD_COLORS = {"#CC79A7": "#A04A7A", "#E69F00": "#946400", "#56B4E9": "#2377A8", "#009E73": "#007A59", "#D55E00": "#B84F00"}
+_WORD_COLORS = {
+    "#CC79A7": "#A04A7A",
+    "#E69F00": "#946400",
+    "#56B4E9": "#2377A8",
+    "#009E73": "#007A59",
+    "#D55E00": "#B84F00",
+}
 _INK, _SOFT, _FAINT = "#1a1a1a", "#595959", "#d0d0d0"
 _REFERENCE = {"disparity_ratio": (1.0, "equal burden"), "seat_gap": (0.0, "seats = ideas")}
 _FEW = 3  # up to so many scenarios are labeled at their lines; more need a key
@@ -79,10 +96,16 @@ def _looks(monthly: pd.DataFrame, titles: Mapping[str, str]) -> list[_Look]:
         if name not in present:
             raise ValueError(f"no scenario {name!r} in this table; it holds: {', '.join(present)}")
     return [
-        # Dashes shift by one with each round of colors, so that no pair repeats.
+        # Seven colors and six kinds of dashes: pairs repeat only after 42 scenarios.
         _Look(name, " ".join(title.split()) or name, COLORS[i % len(COLORS)], _DASHES[i % len(_DASHES)])
         for i, (name, title) in enumerate(titles.items())
     ]
+
+
+def style(place: int) -> tuple[str, tuple[float, ...]]:
+    """Color and dashes (in line widths; none for a solid line) of the scenario in a place, counted from 0."""
+    dashes = _DASHES[place % len(_DASHES)]
+    return COLORS[place % len(COLORS)], () if dashes == "-" else dashes[1]
 
 
 def _metric(monthly: pd.DataFrame, name: str) -> Metric:
@@ -162,9 +185,7 @@ def _write(where: Figure | Axes, x: float, y: float, text: str, **style: Any) ->
 
 def _extent(text: Text) -> tuple[float, float]:
     """Width and height of a text in pixels."""
-    figure = text.get_figure(root=True)
-    assert figure is not None  # noqa: S101  every text made here stands on a figure
-    box = text.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+    box = text.get_window_extent()
     return float(box.width), float(box.height)
 
 
@@ -234,8 +255,18 @@ def _label_lines(axes: Axes, ends: Sequence[tuple[_Look, float]], size: float, r
     """Write each scenario's title at the end of its line, in its color, without overlaps."""
     texts = []
     for look, _ in ends:
-        text = _write(axes, 1.0, 0.0, look.title, color=look.word_color, fontsize=size - 1, fontweight="bold", va="center",
-                      linespacing=1.0, gid="line-label")  # fmt: skip
+        text = _write(
+            axes,
+            1.0,
+            0.0,
+            look.title,
+            color=look.word_color,
+            fontsize=size - 1,
+            fontweight="bold",
+            va="center",
+            linespacing=1.0,
+            gid="line-label",
+        )
         texts.append(_fit(text, room, 3 if len(ends) < _FEW else 2))
     box = axes.get_window_extent()
     low, high = axes.get_ylim()
@@ -261,9 +292,18 @@ def _mark_grant_ends(
         axes.axvline(x, color=color, linestyle=(0, (1, 2)), linewidth=1.6, zorder=1.5, gid="grant-end")
         if words and row < 3:
             left = x > 0.5 * right
-            text = _write(axes, x, 0.03 + row * 0.085, "grant ends " if left else " grant ends", color=color,
-                          fontsize=size, ha="right" if left else "left", va="bottom", zorder=4,
-                          transform=axes.get_xaxis_transform())  # fmt: skip
+            text = _write(
+                axes,
+                x,
+                0.03 + row * 0.085,
+                "grant ends " if left else " grant ends",
+                color=color,
+                fontsize=size,
+                ha="right" if left else "left",
+                va="bottom",
+                zorder=4,
+                transform=axes.get_xaxis_transform(),
+            )
             text.set_bbox({"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5})
 
 
@@ -301,17 +341,42 @@ def _draw_panel(
         seen += [*values["mean"]]
         if metric.unit != "yes/no" and _runs(monthly, look.name) > 1:
             seen += [*values["low"], *values["high"]]
-            axes.fill_between(x, values["low"], values["high"], color=look.color, linewidth=0, zorder=2,
-                              alpha=0.2 if len(looks) <= _FEW else 0.1, gid=f"band:{look.name}")  # fmt: skip
+            axes.fill_between(
+                x,
+                values["low"],
+                values["high"],
+                color=look.color,
+                linewidth=0,
+                zorder=2,
+                alpha=0.2 if len(looks) <= _FEW else 0.1,
+                gid=f"band:{look.name}",
+            )
         if single_runs and metric.unit != "yes/no":
             chosen = monthly[monthly["scenario"] == look.name]
             for run in sorted(chosen["run"].unique())[:single_runs]:
                 one = chosen[chosen["run"] == run].sort_values("month")
                 seen += [*one[metric.name]]
-                axes.plot(one["month"] / unit, one[metric.name], color=look.color, linewidth=0.6, alpha=0.35, zorder=2.5,
-                          gid="run")  # fmt: skip
-        axes.plot(x, values["mean"], color=look.color, linestyle=look.dashes, linewidth=2.8, zorder=3, clip_on=False,
-                  marker="o" if len(x) < 3 else "", markersize=8, gid=f"mean:{look.name}")  # fmt: skip
+                axes.plot(
+                    one["month"] / unit,
+                    one[metric.name],
+                    color=look.color,
+                    linewidth=0.6,
+                    alpha=0.35,
+                    zorder=2.5,
+                    gid="run",
+                )
+        axes.plot(
+            x,
+            values["mean"],
+            color=look.color,
+            linestyle=look.dashes,
+            linewidth=2.8,
+            zorder=3,
+            clip_on=False,
+            marker="o" if len(x) < 3 else "",
+            markersize=8,
+            gid=f"mean:{look.name}",
+        )
         line_ends.append((look, float(values["mean"].iloc[-1])))
     finite = [value for value in seen if np.isfinite(value)] or [0.0]
     axes.set_ylim(*_limits(metric, min(finite), max(finite)))
@@ -346,15 +411,41 @@ def _head_panel(axes: Axes, metric: Metric, *, size: float, left: float, room: f
     x, width = -left / box.width, box.width + left + room
     hint = _better(metric)
     y = 1.0 + 12.0 / box.height
-    label = _write(axes, x, y, _full_label(metric), fontsize=size + 2, fontweight="bold", va="baseline", linespacing=1.15,
-                   gid="panel-label")  # fmt: skip
+    label = _write(
+        axes,
+        x,
+        y,
+        _full_label(metric),
+        fontsize=size + 2,
+        fontweight="bold",
+        va="baseline",
+        linespacing=1.15,
+        gid="panel-label",
+    )
     rows = _fit(label, width, 2).get_text().count("\n") + 1
     y += (2.0 + rows * 1.85 * size) / box.height
-    family = _write(axes, x, y, FAMILIES[metric.family].upper(), fontsize=size - 1, color=_SOFT, va="baseline",
-                    fontweight="bold", gid="panel-family")  # fmt: skip
+    family = _write(
+        axes,
+        x,
+        y,
+        FAMILIES[metric.family].upper(),
+        fontsize=size - 1,
+        color=_SOFT,
+        va="baseline",
+        fontweight="bold",
+        gid="panel-family",
+    )
     if hint:
-        text = _write(axes, x + (_extent(family)[0] + 10.0) / box.width, y, hint, fontsize=size - 1, color=_SOFT,
-                      va="baseline", style="italic")  # fmt: skip
+        text = _write(
+            axes,
+            x + (_extent(family)[0] + 10.0) / box.width,
+            y,
+            hint,
+            fontsize=size - 1,
+            color=_SOFT,
+            va="baseline",
+            style="italic",
+        )
         _fit(text, width - _extent(family)[0] - 10.0)
 
 
@@ -367,15 +458,35 @@ def _draw_staircase(
     """Four bars from seats to ideas: hatched outlines for what is set, solid for what happened."""
     for x, (_, step) in enumerate(steps.iterrows()):
         is_set = step["nature"] == "set"
-        axes.bar(x, step["mean"], width=0.82, facecolor="white" if is_set else look.color, edgecolor=look.color,
-                 hatch="///" if is_set else None, linewidth=1.8, zorder=2, gid=f"step:{step['nature']}")  # fmt: skip
+        axes.bar(
+            x,
+            step["mean"],
+            width=0.82,
+            facecolor="white" if is_set else look.color,
+            edgecolor=look.color,
+            hatch="///" if is_set else None,
+            linewidth=1.8,
+            zorder=2,
+            gid=f"step:{step['nature']}",
+        )
         height = step["mean"]
         if step["high"] - step["low"] > 1e-9:
             height = max(height, step["high"])
             axes.plot([x, x], [step["low"], step["high"]], color="white", linewidth=3.6, zorder=3)
             axes.plot([x, x], [step["low"], step["high"]], color=_INK, linewidth=1.6, zorder=3, gid="whisker")
-        text = _write(axes, x, height + 0.02 * top, f"{100 * step['mean']:.0f}%", fontsize=size + 1, fontweight="bold",
-                      ha="center", va="bottom", transform=axes.transData, zorder=4, gid="step-value")  # fmt: skip
+        text = _write(
+            axes,
+            x,
+            height + 0.02 * top,
+            f"{100 * step['mean']:.0f}%",
+            fontsize=size,
+            fontweight="bold",
+            ha="center",
+            va="bottom",
+            transform=axes.transData,
+            zorder=4,
+            gid="step-value",
+        )
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axes.set_xlim(-0.55, len(steps) - 0.45)
     axes.set_ylim(0.0, top * 1.16)
@@ -390,8 +501,18 @@ def _draw_staircase(
     axes.spines["bottom"].set_color(_SOFT)
     if heading_rows:
         box = axes.get_window_extent()
-        text = _write(axes, 0.0, 1.0 + 4.0 / box.height, look.title, fontsize=size + 1, fontweight="bold", color=look.word_color,
-                      va="bottom", linespacing=1.05, gid="staircase-title")  # fmt: skip
+        text = _write(
+            axes,
+            0.0,
+            1.0 + 4.0 / box.height,
+            look.title,
+            fontsize=size + 1,
+            fontweight="bold",
+            color=look.word_color,
+            va="bottom",
+            linespacing=1.05,
+            gid="staircase-title",
+        )
         _fit(text, box.width, heading_rows)
 
 
@@ -446,9 +567,19 @@ def _key(figure: Figure, looks: Sequence[_Look], y: float) -> None:
     width = 0.95 / columns
     for i, look in enumerate(looks):
         x, level = 0.03 + width * (i % columns), y - 0.03 * (i // columns)
-        figure.add_artist(Line2D([x, x + 0.045], [level, level], color=look.color, linestyle=look.dashes, linewidth=3.2,
-                                 transform=figure.transFigure))  # fmt: skip
-        text = _write(figure, x + 0.051, level, look.title, fontsize=13, fontweight="bold", va="center_baseline", gid="key")
+        figure.add_artist(
+            Line2D(
+                [x, x + 0.045],
+                [level, level],
+                color=look.color,
+                linestyle=look.dashes,
+                linewidth=3.2,
+                transform=figure.transFigure,
+            )
+        )
+        text = _write(
+            figure, x + 0.051, level, look.title, fontsize=13, fontweight="bold", va="center_baseline", gid="key"
+        )
         _fit(text, (width - 0.065) * figure.bbox.width)
 
 
@@ -489,30 +620,60 @@ def _compose(
     cell_high = (ceiling - 0.045) * high / rows
     for i, metric in enumerate(metrics):
         row, column = divmod(i, columns)
-        axes = figure.add_axes((
-            0.02 + (column * cell_wide + left) / wide,
-            0.045 + ((rows - 1 - row) * cell_high + foot) / high,
-            (cell_wide - left - room - 8.0) / wide,
-            (cell_high - head - foot) / high,
-        ), label=f"panel:{metric.name}")  # fmt: skip
+        axes = figure.add_axes(
+            (
+                0.02 + (column * cell_wide + left) / wide,
+                0.045 + ((rows - 1 - row) * cell_high + foot) / high,
+                (cell_wide - left - room - 8.0) / wide,
+                (cell_high - head - foot) / high,
+            ),
+            label=f"panel:{metric.name}",
+        )
         _draw_panel(
-            axes, chosen, looks, metric, ends, size=size, room=room if few and len(looks) > 1 else 0.0,
-            grant_words=i == 0, x_label=i + columns >= len(metrics), single_runs=single_runs,
-        )  # fmt: skip
+            axes,
+            chosen,
+            looks,
+            metric,
+            ends,
+            size=size,
+            room=room if few and len(looks) > 1 else 0.0,
+            grant_words=i == 0,
+            x_label=i + columns >= len(metrics),
+            single_runs=single_runs,
+        )
         _head_panel(axes, metric, size=size, left=left - 14.0, room=room)
 
     # The staircases on the right.
     x0 = right_edge + 0.025
-    _write(figure, x0, ceiling - 0.009, "THE RESIDENTS' STAIRCASE", fontsize=size - 1, color=_SOFT, va="top", fontweight="bold")
+    _write(
+        figure,
+        x0,
+        ceiling - 0.009,
+        "THE RESIDENTS' STAIRCASE",
+        fontsize=size - 1,
+        color=_SOFT,
+        va="top",
+        fontweight="bold",
+    )
     _fit(
-        _write(figure, x0, ceiling - 0.032, f"Seats to ideas {_after(month)}", fontsize=size + 2, fontweight="bold",
-               va="top", gid="staircase-heading"),
+        _write(
+            figure,
+            x0,
+            ceiling - 0.032,
+            f"Seats to ideas {_after(month)}",
+            fontsize=size + 2,
+            fontweight="bold",
+            va="top",
+            gid="staircase-heading",
+        ),
         (0.985 - x0) * wide,
-    )  # fmt: skip
+    )
     legend = "Hatched: set by the rules. Solid: what happened."
     if runs > 1:
         legend += " Black lines: middle 80% of runs."
-    text = _fit(_write(figure, x0, ceiling - 0.066, legend, fontsize=size - 1, color=_SOFT, va="top"), (0.985 - x0) * wide, 3)
+    text = _fit(
+        _write(figure, x0, ceiling - 0.066, legend, fontsize=size - 1, color=_SOFT, va="top"), (0.985 - x0) * wide, 3
+    )
     stairs_top = ceiling - 0.066 - _extent(text)[1] / high - 0.01
     stair_columns = 1 if len(looks) <= _FEW else 2
     stair_rows = max(2, -(-len(looks) // stair_columns))
@@ -522,12 +683,15 @@ def _compose(
     for i, (look, steps) in enumerate(zip(looks, all_steps, strict=True)):
         row, column = divmod(i, stair_columns)
         title_room = (30.0 if stair_columns == 1 else 48.0) / high
-        axes = figure.add_axes((
-            x0 + column * stair_wide,
-            0.05 + (stair_rows - 1 - row) * stair_high + 32.0 / high,
-            stair_wide - (0.0 if stair_columns == 1 else 0.012),
-            stair_high - 32.0 / high - title_room,
-        ), label=f"staircase:{look.name}")  # fmt: skip
+        axes = figure.add_axes(
+            (
+                x0 + column * stair_wide,
+                0.05 + (stair_rows - 1 - row) * stair_high + 32.0 / high,
+                stair_wide - (0.0 if stair_columns == 1 else 0.012),
+                stair_high - 32.0 / high - title_room,
+            ),
+            label=f"staircase:{look.name}",
+        )
         _draw_staircase(axes, steps, look, top, size + 1.5 - 1.5 * stair_columns, heading_rows=stair_columns)
 
     _write(figure, 0.03, 0.014, footer(runs, len(looks) > 1, seed, version), fontsize=12.5, color=_INK, gid="footer")
@@ -612,8 +776,10 @@ def panel_figure(
     labeled = 1 < len(looks) <= _FEW
     figure = _canvas(5.4, 3.4)
     room = 110.0 if labeled else 12.0
-    axes = figure.add_axes((0.12, 0.16, 0.87 - room / figure.bbox.width, 0.8), label=f"panel:{metric}")
-    _draw_panel(axes, chosen, looks, declared, ends, size=12.0, room=room if labeled else 0.0, grant_words=True, x_label=True)
+    axes = figure.add_axes((0.12, 0.16, 0.87 - room / figure.bbox.width, 0.78), label=f"panel:{metric}")
+    _draw_panel(
+        axes, chosen, looks, declared, ends, size=12.0, room=room if labeled else 0.0, grant_words=True, x_label=True
+    )
     return figure
 
 

@@ -166,8 +166,10 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     exposure = np.empty((n, K))
     weighing = np.full(n, 0.1)
     weighing[r] = of_group("exposure")
+    lean = np.where(kind == RESIDENT, np.where(affected, 1.0, -1.0), 0.0) if group_affected.any() else np.zeros(n)
     for k in range(K):
-        exposure[:, k] = np.clip(weighing * severity[k] * (1.0 + 0.35 * spread * bells(uint_key, draw_id, EXPOSURE + k)), 0.005, 2.0)
+        skewed = weighing * severity[k] * (1.0 + scenario.issues[k].skew * lean)
+        exposure[:, k] = np.clip(skewed * (1.0 + 0.35 * spread * bells(uint_key, draw_id, EXPOSURE + k)), 0.005, 2.0)
     barrier = np.zeros(n)
     barrier[r] = around(of_group("barriers"), 0.15, BARRIER, r, 0.0, 1.0)
     agency = np.empty(n)

@@ -111,9 +111,9 @@ def _stop(place: Place, message: str, path: str = "") -> NoReturn:
     raise ScenarioError([Problem(place.file, place.line, place.column, path, message)])
 
 
-def _near(word: str, words: Iterable[str]) -> str | None:
+def _near(word: str, words: Iterable[str], likeness: float = 0.65) -> str | None:
     """The right word that looks most like a wrong one."""
-    return next(iter(difflib.get_close_matches(word[:60], list(words), 1, 0.65)), None)
+    return next(iter(difflib.get_close_matches(word[:60], list(words), 1, likeness)), None)
 
 
 def _either(words: Sequence[str]) -> str:
@@ -151,11 +151,9 @@ def _locate(name: str, directory: Path, always_a_path: bool = False) -> Path:
         return known[name]
     near = difflib.get_close_matches(name[:60], known, 3)
     beside = [f"{name}{ending}" for ending in (".yaml", ".yml") if _is_file(directory / f"{name}{ending}")]
-    if near or beside:
-        advice = f"did you mean {_either([*near, *beside])}?"
-    else:
-        advice = "write a shipped name, or the path of a file (ending in .yaml)"
-    raise LookupError(f"there is no shipped scenario of this name; {advice} Shipped are: {', '.join(known) or 'none'}")
+    wanted = "write a shipped name, or the path of a file:"
+    advice = f"did you mean {_either([*near, *beside])}? Shipped are:" if near or beside else wanted
+    raise LookupError(f"there is no shipped scenario of this name; {advice} {', '.join(known) or 'none is shipped'}")
 
 
 def _is_file(path: Path) -> bool:
@@ -386,13 +384,11 @@ def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
     if "flow" in context:
         bracket = "[" if "sequence" in context else "{"
         closing = "]" if bracket == "[" else "}"
-        return (
-            *there,
-            f"the bracket {bracket} opens here and is not closed, or a comma is missing; close it with {closing}",
-        )
+        return *there, f"the bracket {bracket} opened here is not closed, or lacks a comma; close it with {closing}"
     if "quoted scalar" in context:
         if "escape" in problem:
-            return *here, "a backslash in double quotes has a meaning of its own; use single quotes instead"
+            message = "a backslash in double quotes has a meaning of its own; use single quotes instead"
+            return mark.line + 1, mark.column, message
         return *there, "the quote that opens here is not closed; close it on the same line"
     if "expected <block end>" in problem:
         if "'-'" in problem:
@@ -643,7 +639,10 @@ class _Walk:
         """Read a list of sections."""
         if not isinstance(node, ListNode):
             keys = f"{{{', '.join(f'{key}: ...' for key in shape.item.keys)}}}"
-            self.report(node.place, path, f"{_what(node)} stands where a list belongs; write items such as - {keys}")
+            none = "" if shape.low else ", or [] for none"
+            self.report(
+                node.place, path, f"{_what(node)} stands where a list belongs; write items such as - {keys}{none}"
+            )
             return
         number = len(node.items)
         if not shape.low <= number <= shape.high:
@@ -712,8 +711,9 @@ class _Walk:
         if isinstance(node, ScalarNode) and node.value is None and isinstance(shape, Table):
             return values
         if not isinstance(node, MapNode) or (isinstance(shape, Changes) and not node.items):
+            found = _what(node) if not isinstance(node, MapNode) else "an empty section"
             wanted = "governance.decide.votes.residents: 0.5" if isinstance(shape, Changes) else "word: kind"
-            self.report(node.place, path, f"{_what(node)} stands where a section belongs; write lines such as {wanted}")
+            self.report(node.place, path, f"{found} stands where a section belongs; write lines such as {wanted}")
             return values
         for key, value, here in self.keys(node, path):
             leaf = shape.value if isinstance(shape, Table) else None
@@ -781,13 +781,13 @@ def _advice(name: str, value: Node, path: str, shape: Section) -> str:
         nested = "".join(f"{{{part}: " for part in name.split(".")[1:])
         closed = "}" * name.count(".")
         return f"a key has no dots in a file; nest the sections: {name.split('.')[0]}: {nested}...{closed}"
-    elsewhere = [section for section in _SECTIONS_OF.get(name, ()) if section != path]
+    elsewhere = _SECTIONS_OF.get(name)
     if elsewhere:
         return f"there is no {name} {where}; it stands {_either([_under(section) for section in elsewhere])}"
     near = _near(name.lower(), shape.keys)
     if near:
         return f"there is no such key {where}; did you mean {near}?"
-    far = _near(name.lower(), _SECTIONS_OF)
+    far = _near(name.lower(), _SECTIONS_OF, 0.8)
     if far:
         return f"there is no such key {where}; did you mean {far}, {_either([_under(s) for s in _SECTIONS_OF[far]])}?"
     return f"there is no such key {where}; keys there are: {', '.join(shape.keys)}"
@@ -868,7 +868,7 @@ def _read(path: Path, shown: str, extended: bool = False) -> Reading:
             _merge(parent, reading)
     elif "extends" in reading.places and not extended:
         complete = False
-    if complete:
+    if complete and len(reading.problems) <= MAX_PROBLEMS:
         scenario = _together(walk, reading, shown)
         reading.scenario = None if reading.problems else scenario
     reading.problems.sort(key=lambda problem: (problem.file != shown, problem.line or MAX_BYTES, problem.column))
@@ -936,11 +936,10 @@ def _parent(walk: _Walk, reading: Reading, shown: str) -> Reading | None:
         first = parent.problems[0]
         if not first.line:
             return refuse(f"{name}: {first.message}")
-        number = len(parent.problems)
+        mistakes = f"{len(parent.problems)} mistake{'s' * (len(parent.problems) > 1)}"
+        refuse(f"{name} has {mistakes} of its own; mend what is reported for that file")
         reading.problems += parent.problems
-        return refuse(
-            f"{name} has {number} mistake{'s' * (number > 1)} of its own; mend what is reported for that file"
-        )
+        return None
     return parent
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from cej_sim import plots
 from cej_sim.comparison import (
-    BY_NAME,
     FAMILIES,
     KEY_METRICS,
     MONTHS,
@@ -26,7 +25,10 @@ from cej_sim.comparison import (
     lines,
     metrics_in,
     notes,
+    pairs,
+    records,
     scenario_names,
+    setting_lines,
     summary_table,
     when,
 )
@@ -49,17 +51,18 @@ h3 { font-size: 1.1rem; margin: 1.5rem 0 .25rem; overflow-wrap: anywhere; }
 p, li { max-width: 46rem; overflow-wrap: anywhere; }
 .honest { border-left: .4rem solid #D55E00; background: var(--wash); padding: .6rem 1rem; }
 .soft { color: var(--soft); }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem;
+  align-items: end; }
 figure { margin: 0; break-inside: avoid; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { font-weight: bold; overflow-wrap: anywhere; }
 figcaption small { display: block; font-weight: normal; color: var(--soft); }
-.swatch { display: inline-block; width: 1.9rem; height: .35rem; vertical-align: middle; margin-right: .4rem; }
+.swatch { vertical-align: middle; margin-right: .4rem; }
 .key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; font-weight: bold; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: bold; padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line);
-  overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line);
+  overflow-wrap: break-word; }
 thead th { border-bottom: 2px solid var(--ink); }
 tbody th { font-weight: normal; }
 tr.family th { font-weight: bold; padding-top: .9rem; }
@@ -167,8 +170,9 @@ def html_report(
 <body>
 <header>
 <h1>{_text(heading)}</h1>
-<div class="honest"><p><strong>Illustration, not prediction.</strong> This page shows what a model of a community coalition
-does under the rules given to it. It can show what follows from assumptions; it cannot say what will happen in a town.</p>
+<div class="honest">
+<p><strong>Illustration, not prediction.</strong> This page shows what a model of a community coalition does under the
+rules given to it. It can show what follows from assumptions; it cannot say what will happen in a town.</p>
 <p>{_text(_facts(runs, len(titles) > 1, seed, version))}</p></div>
 {told}
 </header>
@@ -186,9 +190,18 @@ def _text(value: object) -> str:
     return escape(str(value), quote=True)
 
 
+def _plain(value: object) -> str:
+    """A value of a scenario file as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _facts(runs: int, paired: bool, seed: int, version: str) -> str:
-    what = f"{runs} {'paired ' if paired else ''}{'run' if runs == 1 else 'runs'}{' of each scenario' if paired else ''}"
-    return f"{what}, seed {seed}, cej_sim {version}."
+    what = f"{runs} {'run' if runs == 1 else 'runs'}"
+    if paired:
+        what += " of each scenario, paired run by run"
+    return f"{what}; seed {seed}; cej_sim {version}."
 
 
 def _image(data: bytes, alt: str) -> str:
@@ -196,15 +209,16 @@ def _image(data: bytes, alt: str) -> str:
 
 
 def _header_row(cells: Sequence[tuple[str, bool]]) -> str:
-    return '<thead role="rowgroup"><tr role="row">' + "".join(
-        f'<th role="columnheader" scope="col"{" class=\"number\"" if number else ""}>{_text(text)}</th>'
+    row = "".join(
+        f'<th role="columnheader" scope="col" class="{"number" if number else "words"}">{_text(text)}</th>'
         for text, number in cells
-    ) + "</tr></thead>"  # fmt: skip
+    )
+    return f'<thead role="rowgroup"><tr role="row">{row}</tr></thead>'
 
 
-def _cell(label: str, content: str, kind: str = "") -> str:
+def _cell(label: str, content: str, kind: str = "words") -> str:
     """A cell; ``content`` is HTML, ``label`` names it where a narrow screen shows rows as cards."""
-    return f'<td role="cell" data-label="{_text(label)}"{f" class=\"{kind}\"" if kind else ""}><span>{content}</span></td>'
+    return f'<td role="cell" data-label="{_text(label)}" class="{kind}"><span>{content}</span></td>'
 
 
 def _row(head: str, cells: Iterable[str]) -> str:
@@ -229,11 +243,17 @@ def _named(metric: Metric) -> str:
     """A metric's label with its better direction."""
     if metric.better == "neither":
         return _text(metric.label)
-    return f'{_text(metric.label)} <span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
+    return (
+        f'{_text(metric.label)}&nbsp;<span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
+    )
 
 
 def _swatch(place: int) -> str:
-    return f'<span class="swatch" style="background:{plots.COLORS[place % len(plots.COLORS)]}"></span>'
+    """A piece of a scenario's line, in its color and style."""
+    color, dashes = plots.style(place)
+    dash = f' stroke-dasharray="{" ".join(f"{3 * length:g}" for length in dashes)}"' if dashes else ""
+    line = f'<line x1="0" y1="4" x2="42" y2="4" stroke="{color}" stroke-width="4"{dash}/>'
+    return f'<svg class="swatch" width="42" height="8" aria-hidden="true">{line}</svg>'
 
 
 def _paragraphs(text: str) -> str:
@@ -259,11 +279,12 @@ def _compared(
                 )
         head = _header_row([("Rule", False), *((title, False) for title in titles.values())])
         rows = [
-            _row(f"<code>{_text(rule)}</code>", (
-                _cell(title, _text(value)) for title, value in zip(titles.values(), values, strict=True)
-            ))
+            _row(
+                f"<code>{_text(rule)}</code>",
+                (_cell(title, _text(_plain(value))) for title, value in zip(titles.values(), values, strict=True)),
+            )
             for rule, *values in differences
-        ]  # fmt: skip
+        ]
         listed = _table("Rules that differ; all others are the same", head, rows)
         opened = " open" if len(differences) <= 12 else ""
         parts.append(f"<details{opened}><summary>The {len(differences)} rules that differ</summary>{listed}</details>")
@@ -277,7 +298,7 @@ def _trajectories(
     many = runs > 1
     parts = ["<section><h2>What happened, month by month</h2>\n"]
     parts.append(
-        f"<p>Lines are the mean of {runs} runs; bands hold the middle 80 % of them (10th to 90th percentile)."
+        f"<p>Lines are the mean of {runs} runs; bands hold the middle 80% of them (10th to 90th percentile)."
         if many
         else "<p>One run: one possible course of things, without a band."
     )
@@ -290,11 +311,13 @@ def _trajectories(
         figures = [
             _figure(
                 plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
-                _panel_alt(monthly, titles, metric), metric.label, _hint(metric),
+                _panel_alt(monthly, titles, metric),
+                metric.label,
+                _hint(metric),
             )
             for metric in chosen
             if metric.family == family
-        ]  # fmt: skip
+        ]
         if figures:
             parts.append(f'<h3>{_text(heading)}</h3><div class="grid">{"".join(figures)}</div>')
     return "".join(parts) + "</section>\n"
@@ -329,15 +352,16 @@ def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> 
     for name, title in titles.items():
         steps = plots.staircase(monthly, name, month)
         alt = f"{title}, {when(month)}: " + ", ".join(
-            f"{word} {100 * mean:.0f} %" for word, mean in zip(steps.index, steps["mean"], strict=True)
+            f"{word} {100 * mean:.0f}%" for word, mean in zip(steps.index, steps["mean"], strict=True)
         )
         figures.append(_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title))
-    spread = " Black lines show the middle 80 % of runs." if runs > 1 else ""
+    spread = " Black lines show the middle 80% of runs." if runs > 1 else ""
     return (
         f"<section><h2>The residents' staircase: seats, votes, say, ideas</h2>\n"
-        f"<p>Residents' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, which the "
-        f"rules set. Solid: <strong>say</strong>, the weight they had in deciding that month, and <strong>ideas</strong>, "
-        f"the part of the agenda that began with them; these happen, and no rule sets them.{spread}</p>"
+        f"<p>Residents' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, "
+        f"which the rules set. Solid: <strong>say</strong>, the weight they had in deciding that month, and "
+        f"<strong>ideas</strong>, the part of the agenda that began with them; these happen, and no rule "
+        f"sets them.{spread}</p>"
         f'<div class="grid">{"".join(figures)}</div></section>\n'
     )
 
@@ -346,15 +370,12 @@ def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     parts = ["<section><h2>Differences, and how sure they are</h2>\n<ul>"]
     parts += [f"<li>{_text(note)}</li>" for note in notes(table)]
     parts.append("</ul>\n")
-    groups = table.groupby(["scenario_a", "scenario_b"], sort=False, observed=True)
-    for (name_a, name_b), pair in groups:
-        a, b = titles.get(str(name_a), str(name_a)), titles.get(str(name_b), str(name_b))
-        if groups.ngroups > 1:
+    for name_a, name_b, pair in pairs(table):
+        a, b = titles.get(name_a, name_a), titles.get(name_b, name_b)
+        if len(pair) < len(table):
             parts.append(f"<h3>{_text(a)} and {_text(b)}</h3>")
         months = sorted(int(month) for month in pair["month"].unique())
-        settings = [_settings(pair[pair["month"] == month], month, a, b) for month in months]
-        if any(settings):
-            parts.append("<h3>What the scenarios set (not an outcome)</h3>" + "".join(settings))
+        parts.append(_settings(pair, a, b))
         parts.append("<h3>What happened</h3>")
         for month in months:
             here = pair[pair["month"] == month]
@@ -367,18 +388,25 @@ def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     return "".join(parts) + "</section>\n"
 
 
-def _settings(pair: pd.DataFrame, month: int, a: str, b: str) -> str:
-    chosen = [line for line in lines(pair) if line.metric.nature == "set"]
-    if not chosen:
-        return ""
-    head = _header_row([("Setting", False), (a, True), (b, True), ("Difference", True)])
+def _settings(pair: pd.DataFrame, a: str, b: str) -> str:
     rows = [
-        _row(_text(line.metric.label), (
-            _cell(a, line.a, "number"), _cell(b, line.b, "number"), _cell("Difference", line.difference, "number"),
-        ))
-        for line in chosen
-    ]  # fmt: skip
-    return _table(f"Set by the rules in force, {when(month)}", head, rows)
+        _row(
+            _text(label),
+            (
+                _cell(a, line.a, "number"),
+                _cell(b, line.b, "number"),
+                _cell("Difference", line.difference, "number"),
+                _cell("95% interval", line.interval or "none", "number"),
+            ),
+        )
+        for label, line in setting_lines(pair)
+    ]
+    if not rows:
+        return ""
+    head = _header_row(
+        [("Setting", False), (a, True), (b, True), ("Difference", True), ("95% interval", True)],
+    )
+    return "<h3>What the scenarios set</h3>" + _table("Set by the rules in force; not an outcome", head, rows)
 
 
 def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collection[str]) -> str:
@@ -386,9 +414,16 @@ def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collectio
     if not chosen:
         return ""
     head = _header_row(
-        [("Outcome", False), (a, True), (b, True), ("Difference", True), ("95 % interval", True), ("Effect size", True),
-         ("Who does better", False)]
-    )  # fmt: skip
+        [
+            ("Outcome", False),
+            (a, True),
+            (b, True),
+            ("Difference", True),
+            ("95% interval", True),
+            ("Effect size", True),
+            ("Who does better", False),
+        ]
+    )
     words = _verdict_words(a, b)
     rows = []
     family = ""
@@ -396,11 +431,19 @@ def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collectio
         if line.metric.family != family:
             family = line.metric.family
             rows.append(_family_row(family, 7))
-        rows.append(_row(_named(line.metric), (
-            _cell(a, line.a, "number"), _cell(b, line.b, "number"), _cell("Difference", line.difference, "number"),
-            _cell("95 % interval", line.interval or "none", "number"), _cell("Effect size", line.effect, "number"),
-            _cell("Who does better", words(line)),
-        )))  # fmt: skip
+        rows.append(
+            _row(
+                _named(line.metric),
+                (
+                    _cell(a, line.a, "number"),
+                    _cell(b, line.b, "number"),
+                    _cell("Difference", line.difference, "number"),
+                    _cell("95% interval", line.interval or "none", "number"),
+                    _cell("Effect size", line.effect, "number"),
+                    _cell("Who does better", words(line)),
+                ),
+            )
+        )
     return _table(caption, head, rows)
 
 
@@ -409,7 +452,7 @@ def _verdict_words(a: str, b: str) -> Callable[[Line], str]:
         if line.verdict in ("a", "b"):
             return f'<span class="better">{_text(a if line.verdict == "a" else b)}</span>'
         if line.verdict in ("higher", "lower"):
-            return f'{_text(b)} is {line.verdict}; <span class="soft">neither is better</span>'
+            return f'{_text(b)} is {line.verdict} <span class="soft">(no better direction)</span>'
         return f'<span class="unsure">{line.verdict}</span>'
 
     return words
@@ -418,10 +461,10 @@ def _verdict_words(a: str, b: str) -> Callable[[Line], str]:
 def _summary(monthly: pd.DataFrame, name: str, months: Iterable[int]) -> str:
     summary = summary_table(monthly, name, months)
     shown = sorted(int(month) for month in summary["month"].unique())
-    cells = {(row["metric"], int(row["month"])): row for row in summary.to_dict("records")}
+    cells = {(row["metric"], int(row["month"])): row for row in records(summary)}
     parts = ["<section><h2>The numbers</h2>\n"]
     if int(summary["runs"].max()) > 1:
-        parts.append("<p>Mean of the runs, and the middle 80 % of them (10th to 90th percentile) in brackets.</p>")
+        parts.append("<p>Mean of the runs, and the middle 80% of them (10th to 90th percentile) in brackets.</p>")
     for nature, caption in (("set", "What the scenario sets (not an outcome)"), ("happened", "What happened")):
         rows: list[str] = []
         for family in FAMILIES:
@@ -455,31 +498,39 @@ def log_summary(changes: pd.DataFrame, runs: Mapping[str, int]) -> pd.DataFrame:
         share_of_runs mean_month``; ``per_run`` is the sum of counts over the number of runs, ``mean_month`` is weighted
         by counts.
     """
-    records = []
-    for (scenario, event, category), rows in changes.groupby(["scenario", "event", "category"], sort=False, observed=True):
+    found = []
+    groups = changes.groupby(["scenario", "event", "category"], sort=False, observed=True)
+    for (scenario, event, category), rows in groups:
         count = rows["count"].to_numpy(float)
         total = count.sum()
         if str(scenario) in runs and total > 0.0:
-            records.append({
-                "scenario": str(scenario), "event": str(event), "category": str(category),
-                "per_run": total / runs[str(scenario)], "share_of_runs": rows["run"].nunique() / runs[str(scenario)],
-                "mean_month": float((count * rows["month"].to_numpy(float)).sum() / total),
-            })  # fmt: skip
+            found.append(
+                {
+                    "scenario": str(scenario),
+                    "event": str(event),
+                    "category": str(category),
+                    "per_run": total / runs[str(scenario)],
+                    "share_of_runs": rows["run"].nunique() / runs[str(scenario)],
+                    "mean_month": float((count * rows["month"].to_numpy(float)).sum() / total),
+                }
+            )
     columns = ["scenario", "event", "category", "per_run", "share_of_runs", "mean_month"]
-    return pd.DataFrame(records, columns=columns).sort_values("per_run", ascending=False, kind="stable", ignore_index=True)
+    summary = pd.DataFrame(found, columns=columns)
+    return summary.sort_values("per_run", ascending=False, kind="stable", ignore_index=True)
 
 
 def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]) -> str:
-    runs = {str(name): int(count) for name, count in monthly.groupby("scenario", observed=True)["run"].nunique().items()}
+    counted = monthly.groupby("scenario", observed=True)["run"].nunique()
+    runs = {str(name): int(count) for name, count in counted.items()}
     summary = log_summary(changes, runs)
     intro = (
-        "<section><h2>The dated log</h2>\n<p>What coalitions write down: what happened, how often in a run, in how many of the "
-        "runs, and in which month on average.</p>"
+        "<section><h2>The dated log</h2>\n<p>What coalitions write down: what happened, how often in a run, in "
+        "how many of the runs, and in which month on average.</p>"
     )
     if summary.empty:
         return intro + "<p>Nothing was logged.</p></section>\n"
     kinds = list(dict.fromkeys(zip(summary["event"], summary["category"], strict=True)))
-    found = {(row["scenario"], row["event"], row["category"]): row for row in summary.to_dict("records")}
+    found = {(row["scenario"], row["event"], row["category"]): row for row in records(summary)}
     head = _header_row([("Event", False), *((title, False) for title in titles.values())])
     rows = []
     for event, category in kinds[:LOG_ROWS]:
@@ -487,19 +538,26 @@ def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]
         cells = []
         for name, title in titles.items():
             row = found.get((name, event, category))
-            cells.append(_cell(title, "never" if row is None else (
-                f"{row['per_run']:.1f} a run, in {100 * row['share_of_runs']:.0f} % of runs, "
-                f"month {row['mean_month']:.0f}"
-            )))  # fmt: skip
-        head_cell = f'{_text(label[:1].upper() + label[1:])} <small class="soft">({_text(category.replace("_", " "))})</small>'
-        rows.append(_row(head_cell, cells))
+            cells.append(
+                _cell(
+                    title,
+                    "never"
+                    if row is None
+                    else (
+                        f"{row['per_run']:.1f} a run, in {100 * row['share_of_runs']:.0f}% of runs, "
+                        f"month {row['mean_month']:.0f}"
+                    ),
+                )
+            )
+        kind = f'<small class="soft">({_text(category.replace("_", " "))})</small>'
+        rows.append(_row(f"{_text(label[:1].upper() + label[1:])} {kind}", cells))
     left = len(kinds) - LOG_ROWS
     note = f"<p>{left} rarer kinds of events are not shown.</p>" if left > 0 else ""
     return intro + _table("Most frequent events", head, rows) + note + "</section>\n"
 
 
 def _meanings(columns: Collection[str]) -> str:
-    head = _header_row([("Measure", False), ("Definition", False), ("Unit", False), ("Better", False), ("Column", False)])
+    head = _header_row([(word, False) for word in ("Measure", "Definition", "Unit", "Better", "Column")])
     rows: list[str] = []
     for family in FAMILIES:
         chosen = [metric for metric in metrics_in(columns) if metric.family == family]
@@ -507,10 +565,17 @@ def _meanings(columns: Collection[str]) -> str:
             rows.append(_family_row(family, 5))
         for metric in chosen:
             direction = "set by the rules, not an outcome" if metric.nature == "set" else _DIRECTIONS[metric.better]
-            rows.append(_row(_text(metric.label), (
-                _cell("Definition", _text(metric.meaning), "prose"), _cell("Unit", _text(metric.unit)),
-                _cell("Better", _text(direction)), _cell("Column", f"<code>{_text(metric.name)}</code>"),
-            )))  # fmt: skip
+            rows.append(
+                _row(
+                    _text(metric.label),
+                    (
+                        _cell("Definition", _text(metric.meaning), "prose"),
+                        _cell("Unit", _text(metric.unit)),
+                        _cell("Better", _text(direction)),
+                        _cell("Column", f"<code>{_text(metric.name)}</code>"),
+                    ),
+                )
+            )
     return (
         "<section><h2>What every measure means</h2>\n<details><summary>Definitions, units, directions</summary>"
         + _table("All measures of the monthly table", head, rows)
@@ -521,7 +586,8 @@ def _meanings(columns: Collection[str]) -> str:
 def _reproduce(command: str | None, runs: int, seed: int, version: str, months: int) -> str:
     how = f"<pre><code>{_text(command)}</code></pre>" if command else ""
     return (
-        f"<section><h2>How to get these numbers again</h2>\n{how}<p>{runs} {'run' if runs == 1 else 'runs'} of {months} months, "
-        f"seed {seed}, cej_sim {_text(version)}. The same seed, version and scenario files give the same numbers, whatever the "
-        f"machine. Everything else that is needed stands in <code>provenance.json</code> beside this page.</p></section>\n"
+        f"<section><h2>How to get these numbers again</h2>\n{how}<p>{runs} {'run' if runs == 1 else 'runs'} of "
+        f"{months} {'month' if months == 1 else 'months'}, seed {seed}, cej_sim {_text(version)}. The same "
+        f"version, seed and scenario files give the same numbers. Versions and scenarios in full stand in "
+        f"<code>provenance.json</code> beside this page.</p></section>\n"
     )

@@ -16,20 +16,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cej_sim import compiled, provenance
-from cej_sim.comparison import compare_table
 from cej_sim.draws import run_key
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
 from cej_sim.population import populate
-from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, Event, Scenario, encode_events
+from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, PARAMETERS, Event, Scenario, encode_events
 from cej_sim.state import KINDS, State
 
 if TYPE_CHECKING:
@@ -45,6 +44,9 @@ _CHANGE_COLUMNS = {
     "scenario": "str", "run": "int32", "month": "int32", "event": "str", "category": "str", "subject": "str",
     "count": "int32", "text": "str",
 }  # fmt: skip
+
+#: What decides how much money a coalition may have.
+_MONEY = ("funder.grant", "funder.grant_end", "funder.contribution")
 
 Progress = Callable[[int, int], None]
 
@@ -87,10 +89,33 @@ def usable_processors() -> int:
     return os.cpu_count() or 1
 
 
-def differing_budgets(a: Scenario, b: Scenario) -> list[str]:
-    """The parameters of money that differ between two scenarios, each with both amounts."""
-    paths = [path for path in a.values if path in MONEY]
-    return [f"{path} {_plain(a[path])} against {_plain(b[path])}" for path in paths if a[path] != b[path]]
+def grant_schedule(scenario: Scenario, months: int) -> NDArray[np.float64]:
+    """The grant promised for each month 1 ... ``months``, in staff-months: what is paid if every renewal succeeds.
+
+    Events that change the funder's terms are counted, motions as if they were carried.
+    """
+    terms = {path: float(scenario[path]) for path in _MONEY}
+    schedule = np.zeros(months)
+    going_on = terms["funder.grant_end"] > 0
+    for month in range(months):
+        for event in scenario.events:
+            if event.month == month:
+                terms.update({path: float(value) for path, value in event.set if path in terms})
+        # The money of a month is fixed at the end of the month before.
+        going_on = going_on and (month == 0 or month < terms["funder.grant_end"])
+        schedule[month] = terms["funder.grant"] if going_on else 0.0
+    return schedule
+
+
+def budget_difference(a: Scenario, b: Scenario, months: int) -> str:
+    """How the money of two scenarios differs over some months, with both amounts; empty where it does not."""
+    total_a, total_b = (grant_schedule(scenario, months) for scenario in (a, b))
+    paths = [path for path in _MONEY if a[path] != b[path]]
+    listed = ", ".join(f"{path} {_plain(a[path])} against {_plain(b[path])}" for path in paths)
+    if not np.array_equal(total_a, total_b):
+        amounts = f"grants of {total_a.sum():g} against {total_b.sum():g} staff-months over {months} months"
+        return f"{amounts} ({listed or 'paid at different times'})"
+    return listed if "funder.contribution" in paths else ""
 
 
 def differing_communities(a: Scenario, b: Scenario) -> list[str]:
@@ -103,19 +128,54 @@ def differing_communities(a: Scenario, b: Scenario) -> list[str]:
     return found
 
 
+def differing_rules(scenarios: Mapping[str, Scenario]) -> list[tuple[str, ...]]:
+    """Everything in which scenarios differ, for people: (what, value in the first, value in the second, ...)."""
+    all_of_them = list(scenarios.values())
+    rows = [
+        (parameter.label, *(_plain(scenario[path]) for scenario in all_of_them))
+        for path, parameter in PARAMETERS.items()
+        if any(scenario[path] != all_of_them[0][path] for scenario in all_of_them)
+    ]
+    texts = {
+        "Groups": [", ".join(group.name for group in scenario.groups) for scenario in all_of_them],
+        "Issues": [", ".join(issue.name for issue in scenario.issues) for scenario in all_of_them],
+        "Network file": [file.path.name if (file := scenario.network_file) else "none" for scenario in all_of_them],
+        "Events": [_events_in_words(scenario) for scenario in all_of_them],
+    }
+    return rows + [(what, *words) for what, words in texts.items() if len(set(words)) > 1]
+
+
+def _events_in_words(scenario: Scenario) -> str:
+    events = [
+        f"month {event.month} by {event.by}: "
+        + ", ".join(f"{PARAMETERS[path].label} {_plain(value)}" for path, value in event.set)
+        for event in scenario.events
+    ]
+    return "; ".join(events) or "none"
+
+
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def budget_refusals(scenarios: Mapping[str, Scenario]) -> list[str]:
+def budget_refusals(scenarios: Mapping[str, Scenario], months: int | None = None) -> list[str]:
     """Why scenarios cannot be compared fairly: a line for each whose money differs from the first's."""
     (first, a), *others = scenarios.items()
+    months = common_months(scenarios, months)
     return [
-        f"{first} and {name} do not have the same money: {', '.join(differing)}; "
+        f"{first} and {name} do not have the same money: {difference}; "
         "make it equal, or compare them as they are with --allow-unequal-budgets (allow_unequal_budgets=True)"
         for name, b in others
-        if (differing := differing_budgets(a, b))
+        if (difference := budget_difference(a, b, months))
     ]
+
+
+def common_months(scenarios: Mapping[str, Scenario], months: int | None = None) -> int:
+    """The months that all scenarios run: the shortest horizon, or fewer if fewer are asked for."""
+    shortest = min(scenario.months for scenario in scenarios.values())
+    return shortest if months is None else min(int(months), shortest)
 
 
 def unique_names(scenarios: Iterable[Scenario]) -> dict[str, Scenario]:
@@ -158,7 +218,7 @@ def _request(
     if problems:
         raise RequestError("\n".join(problems))
     return (
-        min(scenario.months for scenario in scenarios.values()) if months is None else int(months),
+        common_months(scenarios, months),
         usable_processors() if threads is None else int(threads),
     )
 
@@ -178,7 +238,7 @@ def horizon_problems(scenarios: Mapping[str, Scenario], months: int | None) -> l
 
 def run_once(
     scenario: Scenario,
-    key: int,
+    key: np.uint64,
     out: NDArray[np.float64],
     stop: threading.Event | None = None,
     events: Any = None,
@@ -187,24 +247,38 @@ def run_once(
 
     Args:
         scenario: What to run.
-        key: The run's key, from ``draws.run_key``.
+        key: The run's key, see ``key_of``.
         out: ``(months + 1, len(METRICS))``, filled: row m is the state after m steps.
         stop: When it is set, the run is left unfinished at the next stretch of months.
         events: ``encode_events(scenario)``, if it was made before.
 
     Returns:
         The state after the last month.
+
+    Raises:
+        RequestError: If the scenario's community cannot be built.
     """
-    key = np.uint64(key)
     events = encode_events(scenario) if events is None else events
-    state = populate(scenario, key)
+    state = start(scenario, key)
     measure(state, 0, out[0])
     months = len(out) - 1
-    for start in range(0, months, _STRETCH):
+    for done in range(0, months, _STRETCH):
         if stop is not None and stop.is_set():
             break
-        run_months(state, events, key, start, out[start + 1 : min(start + _STRETCH, months) + 1])
+        run_months(state, events, key, done, out[done + 1 : min(done + _STRETCH, months) + 1])
     return state
+
+
+def start(scenario: Scenario, key: np.uint64, permuted: int | None = None) -> State:
+    """The state at month 0; ``permuted`` as for ``populate``.
+
+    Raises:
+        RequestError: If the scenario's community cannot be built.
+    """
+    try:
+        return populate(scenario, int(key), permuted=permuted)
+    except ValueError as error:
+        raise RequestError(f"{scenario.name}: {error}") from error
 
 
 def key_of(seed: int, run: int) -> np.uint64:
@@ -300,6 +374,7 @@ class Result:
     monthly: pd.DataFrame
     changes: pd.DataFrame
     provenance: dict[str, Any]
+    _picture: ClassVar[str] = "run.png"
 
     @property
     def titles(self) -> dict[str, str]:
@@ -311,7 +386,16 @@ class Result:
         from cej_sim import plots
 
         (name,) = self.scenarios
-        return plots.run_figure(self.monthly, self.titles[name])
+        return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
+
+    def _grant_ends(self) -> dict[str, int]:
+        """Scenario -> month in which its grant ends for good, where that is within the months run."""
+        months = self.provenance["months"]
+        paid = {name: int(np.count_nonzero(grant_schedule(one, months))) for name, one in self.scenarios.items()}
+        return {name: count for name, count in paid.items() if 0 < count < months}
+
+    def _footer(self) -> dict[str, Any]:
+        return {"seed": self.provenance["seed"], "version": self.provenance["version"]}
 
     def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write tables, figure, report and provenance into a directory.
@@ -327,11 +411,34 @@ class Result:
         return provenance.write(directory, self.provenance, self._writers())
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
+        """File name -> what writes it at a path."""
         note = provenance.one_line(self.provenance)
         return {
             "monthly.parquet": lambda path: _write_parquet(self.monthly, path, note),
             "changes.parquet": lambda path: _write_parquet(self.changes, path, note),
+            self._picture: lambda path: self.plot().savefig(
+                path, format="png", dpi=100, metadata={"Description": note}
+            ),
+            "report.html": lambda path: _write_text(self._report(), path),
         }
+
+    def _report(self, table: pd.DataFrame | None = None) -> str:
+        """The page that explains and shows everything."""
+        from cej_sim import report
+
+        return report.html_report(
+            self.monthly,
+            self.titles,
+            **self._footer(),
+            command=self.provenance["command"],
+            table=table,
+            descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
+            differences=differing_rules(self.scenarios),
+            changes=self.changes,
+            grant_end=self._grant_ends(),
+            remarks=self.provenance["warnings"],
+            months=table_months(self.provenance["months"]),
+        )
 
     def __repr__(self) -> str:
         """What was computed, in a line."""
@@ -352,16 +459,28 @@ class Comparison(Result):
     """
 
     table: pd.DataFrame
+    _picture: ClassVar[str] = "comparison.png"
 
     def plot(self) -> Figure:
         """Trajectories with bands and the residents' staircase, as a matplotlib figure."""
         from cej_sim import plots
 
-        return plots.comparison_figure(self.monthly, self.titles)
+        return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
+
+    def _writers(self) -> dict[str, Callable[[Path], None]]:
+        return {
+            **super()._writers(),
+            "comparison.csv": lambda path: self.table.to_csv(path, index=False, lineterminator="\n"),
+            "report.html": lambda path: _write_text(self._report(self.table), path),
+        }
 
     def _repr_html_(self) -> str:
         """The table of differences, for notebooks."""
-        return f"<p>{html.escape(repr(self))}</p>{self.table._repr_html_()}"
+        return f"<p>{html.escape(repr(self))}</p>{self.table.to_html(index=False, max_rows=50)}"
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path, note: str) -> None:
@@ -403,9 +522,9 @@ def simulate(
         RequestError: If runs, seed, months or threads are impossible; a ``ValueError``.
     """
     named = unique_names([scenario])
-    months, threads = _request(named, runs, seed, months, threads)
-    monthly, changes = _compute(named, range(runs), seed, months, threads, progress)
-    return Result(named, monthly, changes, _describe(named, runs, seed, months, command))
+    chosen, threads = _request(named, runs, seed, months, threads)
+    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress)
+    return Result(named, monthly, changes, _describe(named, runs, seed, chosen, command))
 
 
 def compare(
@@ -441,20 +560,19 @@ def compare(
         RequestError: If runs, seed, months or threads are impossible or the money differs; a ``ValueError``.
     """
     named = unique_names([a, b, *more])
-    refusals = [] if allow_unequal_budgets else budget_refusals(named)
-    try:
-        months, threads = _request(named, runs, seed, months, threads)
-    except RequestError as error:
-        raise RequestError("\n".join([str(error), *refusals])) from None
+    chosen, threads = _request(named, runs, seed, months, threads)
+    refusals = [] if allow_unequal_budgets else budget_refusals(named, chosen)
     if refusals:
         raise RequestError("\n".join(refusals))
-    remarks = comparison_remarks(named)
+    remarks = comparison_remarks(named, months)
     for remark in remarks:
         warnings.warn(remark, ComparisonWarning, stacklevel=2)
-    monthly, changes = _compute(named, range(runs), seed, months, threads, progress)
+    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress)
+    from cej_sim.comparison import compare_table  # brings scipy, which takes longer to load than all else
+
     first, *others = named
-    table = compare_table(monthly, first, others, table_months(months))
-    return Comparison(named, monthly, changes, _describe(named, runs, seed, months, command, remarks), table)
+    table = compare_table(monthly, first, others, table_months(chosen))
+    return Comparison(named, monthly, changes, _describe(named, runs, seed, chosen, command, remarks), table)
 
 
 def table_months(months: int) -> list[int]:
@@ -462,16 +580,19 @@ def table_months(months: int) -> list[int]:
     return sorted({month for month in TABLE_MONTHS if month < months} | {months})
 
 
-def comparison_remarks(scenarios: Mapping[str, Scenario]) -> list[str]:
+def comparison_remarks(scenarios: Mapping[str, Scenario], months: int | None = None) -> list[str]:
     """What a reader of a comparison should be told: unequal money, communities or horizons."""
     (first, a), *others = scenarios.items()
     remarks = []
     for name, b in others:
-        for what, found in (("money", differing_budgets(a, b)), ("communities", differing_communities(a, b))):
-            if found:
-                listed = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-                remarks.append(f"{first} and {name} have different {what}: {listed}")
-        if a.months != b.months:
+        money = budget_difference(a, b, common_months(scenarios, months))
+        if money:
+            remarks.append(f"{first} and {name} do not have the same money: {money}")
+        found = differing_communities(a, b)
+        if found:
+            listed = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+            remarks.append(f"{first} and {name} start from different communities: {listed}")
+        if a.months != b.months and months is None:
             remarks.append(f"{first} has {a.months} months and {name} {b.months}: both stop at the shorter horizon")
     return remarks
 
@@ -550,7 +671,7 @@ def causal_influence(
 
     def work(run: int, stop: threading.Event) -> None:
         key = key_of(seed, run)
-        state, twin = populate(scenario, key), populate(scenario, key, permuted=kind)
+        state, twin = start(scenario, key), start(scenario, key, permuted=kind)
         rows = (state.kind == kind) & state.active
         if not rows.any():
             raise RequestError(f"bloc: {scenario.name} has nobody of kind {bloc}; choose another bloc")

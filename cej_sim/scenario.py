@@ -93,6 +93,9 @@ ISSUE: tuple[Parameter, ...] = (
               "Part of the burden that policies and systems cause; services reach the rest."),
     Parameter("issues.severity", 1.0, "Severity", "How heavy the issue is against the others.", low=0.01, high=10.0,
               unit="ratio"),
+    Parameter("issues.skew", 0.0, "Weighs on the most affected",
+              "How much more the issue weighs on the most affected groups than their exposure says, and less on the others.",
+              low=-0.9, high=0.9, unit="ratio"),
     Parameter("issues.regrowth", 0.01, "Regrowth",
               "Part of a closed service gap that opens again each month.", high=0.2, unit="per month",
               source="design (first guess)"),
@@ -137,8 +140,9 @@ class Issue:
 
     name: str
     structural: float
-    severity: float
-    regrowth: float
+    severity: float = 1.0
+    regrowth: float = 0.01
+    skew: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -191,12 +195,12 @@ DEFAULT_GROUPS = (
 )
 
 DEFAULT_ISSUES = (
-    Issue("housing", 0.7, 1.2, 0.01),
-    Issue("jobs", 0.65, 1.0, 0.01),
-    Issue("schools", 0.55, 1.0, 0.01),
-    Issue("health care", 0.45, 1.0, 0.01),
-    Issue("food", 0.5, 0.9, 0.01),
-    Issue("safety", 0.5, 0.9, 0.01),
+    Issue("housing", 0.7, 1.2, 0.01, 0.3),
+    Issue("jobs", 0.65, 1.0, 0.01, 0.2),
+    Issue("schools", 0.55, 1.0, 0.01, 0.0),
+    Issue("health care", 0.45, 1.0, 0.01, 0.0),
+    Issue("food", 0.5, 0.9, 0.01, 0.1),
+    Issue("safety", 0.5, 0.9, 0.01, -0.3),
 )
 
 

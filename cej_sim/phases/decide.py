@@ -38,6 +38,8 @@ Hours and rates are assumed; six meeting hours: design.
 
 from __future__ import annotations
 
+import numpy as np
+
 from cej_sim.compiled import kernel
 from cej_sim.forms import clip, distance, saturating
 from cej_sim.parameters import Parameter, choice, count, mechanism
@@ -227,7 +229,7 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
         elif p2 < 0 or voice[i] > voice[p2]:
             p2 = i
     loudest = p0
-    o0, o1, o2 = -1, -1, -1
+    options = np.full(3, -1)
     count = 0
     for proposer in (p0, p1, p2):
         if proposer < 0:
@@ -238,16 +240,10 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
             if present[j] and j != proposer and distance(x[j], x[proposer], K) <= 0.25:
                 seconded = True
         if seconded:
-            if count == 0:
-                o0 = proposer
-            elif count == 1:
-                o1 = proposer
-            else:
-                o2 = proposer
+            options[count] = proposer
             count += 1
     if count == 0:
-        o0, count = loudest, 1
-    options = (o0, o1, o2)
+        options[0], count = loudest, 1
     s0, s1, s2 = 0.0, 0.0, 0.0
     for a in range(first, last + 1):
         i = backbone if a == last else table_agents[a]
@@ -263,11 +259,9 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
             s2 += w
     if count == 3 and max(s0, s1, s2) <= 0.5:
         if s0 < s1 and s0 < s2:
-            options = (o1, o2, -1)
+            options[0], options[1] = options[1], options[2]
         elif s1 < s2:
-            options = (o0, o2, -1)
-        else:
-            options = (o0, o1, -1)
+            options[1] = options[2]
         count = 2
         s0, s1, s2 = 0.0, 0.0, 0.0
         for a in range(first, last + 1):

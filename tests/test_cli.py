@@ -1,0 +1,283 @@
+"""The command line: what it prints and writes, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cej_sim
+from cej_sim import cli
+
+SMALL = """\
+schema_version: 1
+name: {name}
+label: {label}
+months: 36
+community: {{residents: 30, institutions: 4}}
+"""
+
+HEAVY = ("numba", "numpy", "pandas", "mesa", "matplotlib", "scipy", "pyarrow", "networkx")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own directory with three small scenarios, one of them richer."""
+    monkeypatch.chdir(tmp_path)
+    Path("old.yaml").write_text(SMALL.format(name="old", label="The old way"))
+    Path("new.yaml").write_text(
+        SMALL.format(name="new", label="The new way") + "governance: {decide: {votes: {residents: .6}}}\n"
+    )
+    Path("rich.yaml").write_text(SMALL.format(name="rich", label="The rich way") + "funder: {grant: 9}\n")
+    return tmp_path
+
+
+def in_a_process(*arguments: str, code: str | None = None, **more: object) -> subprocess.Popen[str]:
+    """The command line as a user starts it, or some code."""
+    program = ["-m", "cej_sim"] if code is None else ["-c", textwrap.dedent(code)]
+    root = str(Path(cej_sim.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        **more,  # type: ignore[call-overload]
+    )
+
+
+# What works
+
+
+def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", "old.yaml", "new.yaml", "--runs", "2", "--months", "30", "--seed", "4", "--out", "here"]
+    assert cli.status(command) == 0
+    out, err = capsys.readouterr()
+    assert "What the scenarios set" in out
+    assert "What happened by year 2 (month 24)" in out
+    assert "month 30" in out
+    assert "The old way" in out
+    written = [line.strip() for line in out.splitlines() if line.startswith("  here")]
+    assert len(written) == 6
+    assert all(Path(name).is_file() for name in written)
+    assert "The old way and The new way, 2 runs each ..." in err
+    assert max(map(len, out.splitlines())) <= 100
+    monthly = pd.read_parquet("here/monthly.parquet")
+    assert set(monthly["scenario"]) == {"old", "new"}
+    assert len(monthly) == 2 * 2 * 31
+    said = json.loads(Path("here/provenance.json").read_text(encoding="utf-8"))
+    assert said["command"] == "cej-sim " + " ".join(command)
+    assert said["seed"] == 4
+
+
+def test_run_writes_below_results_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["run", "old.yaml", "--runs", "2", "--months", "6"]) == 0
+    out, _ = capsys.readouterr()
+    assert "The old way" in out
+    assert sorted(path.name for path in Path("results/old").iterdir()) == [
+        "changes.parquet",
+        "monthly.parquet",
+        "provenance.json",
+        "report.html",
+        "run.png",
+    ]
+
+
+def test_set_acts_on_every_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ["--set", "governance.convene.naming=.7", "--set", "mechanisms.judgment=0"]
+    for name in ("old.yaml", "new.yaml"):
+        scenarios, problems = cli._load([name], [word for word in settings if word != "--set"])
+        assert problems == []
+        assert scenarios[0] is not None
+        assert scenarios[0]["mechanisms.judgment"] == 0
+    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, ["mechanisms.judgment=0"], None, False)
+    assert [scenario["mechanisms.judgment"] for scenario in asked.scenarios] == [0, 0]
+    assert asked.directory == Path("results/old-vs-new")
+
+
+def test_check_says_what_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.yaml").write_text(SMALL.format(name="bad", label="Bad") + "governace: {}\nfunder: {grant: much}\n")
+    assert cli.status(["check", "old.yaml", "bad.yaml", "new.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ["old.yaml: correct", "new.yaml: correct"]
+    lines = err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("bad.yaml:6:1: governace")
+    assert "governance" in lines[0]
+    assert lines[1].startswith("bad.yaml:7:17: funder.grant")
+
+
+def test_unequal_budgets_are_compared_where_one_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", "old.yaml", "rich.yaml", "--runs", "1", "--months", "3"]
+    assert cli.status([*command, "--allow-unequal-budgets"]) == 0
+    _, err = capsys.readouterr()
+    assert "Note: old and rich do not have the same money: grants of 18 against 27 staff-months over 3 months" in err
+
+
+# What is refused
+
+BAD = {
+    "unknown scenario": (["compare", "old.yaml", "nobody"], ["nobody: "]),
+    "two unknown": (["compare", "nobody", "noone"], ["nobody: ", "noone: "]),
+    "missing file": (["run", "missing.yaml"], ["missing.yaml: "]),
+    "one scenario": (["compare", "old.yaml"], ["old.yaml: one scenario has nothing to be compared with"]),
+    "no months": (["run", "old.yaml", "--months", "0"], ["--months: 0"]),
+    "months beyond": (["run", "old.yaml", "--months", "37"], ["--months: 37 is more than the 36 months of old"]),
+    "no runs": (["compare", "old.yaml", "new.yaml", "--runs", "0"], ["--runs: 0"]),
+    "negative seed": (["run", "old.yaml", "--seed", "-1"], ["--seed: -1"]),
+    "not a number": (["run", "old.yaml", "--runs", "many"], ["--runs: many is not a whole number"]),
+    "half a run": (["run", "old.yaml", "--runs", "1.5"], ["--runs: 1.5 is not a whole number"]),
+    "out below a file": (["run", "old.yaml", "--out", "old.yaml/x"], ["--out: old.yaml/x cannot be written"]),
+    "out is a file": (["run", "old.yaml", "--out", "new.yaml"], ["--out: new.yaml is a file"]),
+    "foreign out": (["run", "old.yaml", "--out", "."], ["--out: . holds files that are not results"]),
+    "unknown key": (["run", "old.yaml", "--set", "funder.grants=2"], ["--set: funder.grants: "]),
+    "no value": (["run", "old.yaml", "--set", "funder.grant"], ["--set: funder.grant: "]),
+    "wrong type": (["run", "old.yaml", "--set", "funder.grant=much"], ["--set: funder.grant: "]),
+    "out of bounds": (["run", "old.yaml", "--set", "mechanisms.judgment=2"], ["--set: mechanisms.judgment: "]),
+    "once for all": (["compare", "old.yaml", "new.yaml", "--set", "mechanisms.judgment=2"], ["--set: mechanisms.judg"]),
+    "unequal budgets": (
+        ["compare", "old.yaml", "rich.yaml"],
+        ["old and rich do not have the same money: grants of 216 against 324 staff-months over 36 months"],
+    ),
+    "impossible community": (["run", "old.yaml", "--set", "community.tables=31"], ["old: community.tables: 31 tables"]),
+    "unknown command": (["compar"], ["cej-sim: No such command 'compar'"]),
+    "unknown option": (["run", "old.yaml", "--fast"], ["cej-sim run: No such option: --fast"]),
+    "nothing to check": (["check"], ["cej-sim check: Missing argument"]),
+    "everything at once": (
+        ["compare", "nobody", "old.yaml", "--runs", "0", "--months", "x", "--seed", "-2", "--out", "new.yaml"],
+        ["nobody: ", "--months: x", "--runs: 0", "--seed: -2", "--out: new.yaml is a file"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_a_line_for_each_mistake(case: str, capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    arguments, begins = BAD[case]
+    before = sorted(here.iterdir())
+    assert cli.status(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = [line for line in err.splitlines() if not line.endswith(" ...")]
+    assert len(lines) == len(begins)
+    for line, begin in zip(lines, begins, strict=True):
+        assert line.startswith(begin)
+        assert len(line) > len(begin) + 10
+    assert "Traceback" not in err
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_wrong_key_is_put_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["run", "old.yaml", "--set", "funder.grants=2"]) == 2
+    assert "funder.grant" in capsys.readouterr().err.replace("funder.grants", "")
+
+
+def test_a_failure_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from cej_sim import runs
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.setattr(runs, "simulate", fail)
+    assert cli.status(["run", "old.yaml", "--runs", "1"]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "cej-sim failed: ZeroDivisionError: two lines (set CEJ_SIM_DEBUG=1 to see where)"
+    monkeypatch.setenv("CEJ_SIM_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.status(["run", "old.yaml", "--runs", "1"])
+
+
+# How it ends
+
+
+def test_help_is_light() -> None:
+    code = """
+        import sys
+        from cej_sim import cli
+        status = [cli.status(words) for words in ([], ["--help"], ["compare", "--help"], ["nonsense"])]
+        print(status, [name for name in sys.argv[1:] if name in sys.modules])
+    """
+    out, _ = in_a_process(*HEAVY, code=code).communicate(timeout=60)
+    assert out.splitlines()[-1] == "[0, 0, 0, 2] []"
+    for command in ("list", "check", "run", "compare"):
+        assert command in out
+
+
+def test_importing_the_package_is_light() -> None:
+    code = """
+        import sys
+        import cej_sim
+        from cej_sim import __version__
+        print([name for name in sys.argv[1:] if name in sys.modules], len(__version__) > 0)
+    """
+    out, _ = in_a_process(*HEAVY, "typer", "rich", "pydantic", code=code).communicate(timeout=60)
+    assert out.strip() == "[] True"
+
+
+def test_checking_loads_neither_mesa_nor_pandas() -> None:
+    code = """
+        import sys
+        from cej_sim import cli
+        print(cli.status(["check", "old.yaml"]), [name for name in sys.argv[1:] if name in sys.modules])
+    """
+    process = in_a_process("mesa", "pandas", "matplotlib", "pyarrow", "networkx", code=code)
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines() == ["old.yaml: correct", "0 []"]
+
+
+def test_wrong_input_has_status_2() -> None:
+    process = in_a_process("check", "old.yaml", "nobody")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == "old.yaml: correct\n"
+    assert err.startswith("nobody: ")
+
+
+def test_a_reader_that_has_seen_enough_is_left_in_peace() -> None:
+    process = in_a_process("check", "old.yaml")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.wait(60)
+
+
+def test_interrupting_leaves_a_clean_line_and_no_results() -> None:
+    process = in_a_process("run", "old.yaml", "--runs", "100000", "--set", "community.residents=300", "--out", "out")
+    assert process.stderr is not None
+    seen = ""
+    while not seen.startswith("The old way, 100000 runs ..."):
+        seen = process.stderr.readline()
+        assert seen, "it ended before it began to compute"
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(180) == 130
+    assert rest.split() == ["Stopped."]
+    assert not Path("out").exists()
+
+
+# The package's own door
+
+
+def test_the_public_names() -> None:
+    for name in cej_sim.__all__:
+        assert getattr(cej_sim, name) is not None
+        assert name in dir(cej_sim)
+    assert cej_sim.power.gini([1.0, 1.0]) == 0.0
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = cej_sim.nonsense
+
+
+def test_the_example_of_the_docstring() -> None:
+    old, new = cej_sim.load("old.yaml"), cej_sim.load(Path("new.yaml"))
+    both = cej_sim.compare(old, new, runs=2, seed=1, months=6)
+    assert set(both.monthly["scenario"]) == {"old", "new"}
+    assert not both.table.empty
+    assert both.plot().axes
