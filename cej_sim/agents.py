@@ -349,6 +349,11 @@ class Member(FixedAgent):
         self.cell = model.grid[row]
 
     @property
+    def name(self) -> str:
+        """What the log calls the agent: its name in an imported network, or else its kind and number."""
+        return self.model.names[self.row]
+
+    @property
     def ties(self) -> TieView:
         """The ties of this agent: other agent -> strength in [0, 1]; strengths can be written."""
         return TieView(self)

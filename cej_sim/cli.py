@@ -105,13 +105,14 @@ Out = Annotated[
 def list_scenarios() -> None:
     """Show the shipped scenarios."""
     from rich.table import Table
+    from rich.text import Text
 
     from cej_sim.reading import load, shipped
 
-    table = Table("Name", "What it is", box=None, pad_edge=False)
-    for name in sorted(shipped()):
+    table = Table("Name", "What it is", box=None, pad_edge=False, padding=(0, 2, 1, 0))
+    for name in shipped():
         scenario = load(name)
-        table.add_row(name, scenario.title)
+        table.add_row(Text(name), Text.assemble((scenario.title, "bold"), "\n", " ".join(scenario.description.split())))
     _console().print(table)
 
 

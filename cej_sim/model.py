@@ -22,7 +22,7 @@ from mesa.discrete_space import Network
 
 from cej_sim.agents import AGENT_CLASSES, Member
 from cej_sim.draws import run_key
-from cej_sim.instruments import change_log
+from cej_sim.instruments import agent_names, change_log
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
 from cej_sim.network import to_networkx
@@ -231,16 +231,21 @@ class CoalitionModel(Model):
         return change_log(self.state, self.coalition_scenario)
 
     @cached_property
+    def names(self) -> list[str]:
+        """What the log calls each row: the name in an imported network, or else kind and number."""
+        return agent_names(self.coalition_scenario, self.state)
+
+    @cached_property
     def grid(self) -> Network:
         """Mesa's space: a cell for each row of the state, connected by the ties.
 
-        Its graph ``grid.G`` bears the strengths of the month in which it was built as ``weight``; an agent's ``ties``
-        read those of now. Which ties there are never changes.
+        Its graph ``grid.G`` has ``name`` and ``kind`` of each node, and as ``weight`` the strengths of the month in which
+        it was built; an agent's ``ties`` read those of now. Which ties there are never changes.
         """
         ties = Ties(self.state.indptr, self.state.indices, self.state.tie)
         # From Mesa 3.5 on, a layout would be computed at construction; nothing here needs positions.
         plain = {"layout": None} if "layout" in inspect.signature(Network).parameters else {}
-        return Network(to_networkx(ties, kinds=self.state.kind), random=self.random, **plain)
+        return Network(to_networkx(ties, self.names, self.state.kind), random=self.random, **plain)
 
     def agent_at(self, row: int) -> Member:
         """The agent of a row of the state.

@@ -27,6 +27,7 @@ from cej_sim.phases import (
     reform,
     serve,
 )
+from cej_sim.state import ACTION, BUDGET_LINES
 
 #: The phases of a month, in order: (module, what it asks).
 PHASES = (
@@ -53,6 +54,10 @@ RULES: tuple[Parameter, ...] = tuple(rule for module, _ in PHASES for rule in mo
 RULES_DTYPE = np.dtype([(rule.field, np.float64) for rule in RULES])
 
 _VOTE_ROWS = [p for p, rule in enumerate(RULES) if rule.path.startswith("governance.decide.votes.")]
+_STARTS = {f"governance.decide.budget.{line}": number for number, line in enumerate(BUDGET_LINES[:-1])}
+_STARTS["governance.decide.strategy"] = ACTION
+#: For each rule: the budget line whose start it is, ACTION for the strategy's, else -1.
+SETS = np.array([_STARTS.get(rule.path, -1) for rule in RULES], np.int64)
 VOTES_FIRST, VOTES_LAST = _VOTE_ROWS[0], _VOTE_ROWS[-1]
 
 
@@ -102,8 +107,8 @@ def run_months(s, events, key, start, out):
         month = start + 1 + step
         if c.alive == 1.0:
             reform.mandate(
-                month, s.rules_flat, events.month, events.motion, events.event, events.field, events.value,
-                s.event_done, s.log, s.logged,
+                month, K, s.rules_flat, SETS, events.month, events.motion, events.event, events.field, events.value,
+                s.event_done, s.decision, s.budget_origin, s.log, s.logged,
             )  # fmt: skip
             convene.convene(
                 key, month, rules, c, K,
@@ -165,11 +170,11 @@ def run_months(s, events, key, start, out):
                 s.structural, s.group_affected, s.group_exposure, s.driver, s.gap, s.log, s.logged,
             )  # fmt: skip
             reform.reform(
-                key, month, rules, s.rules_flat, VOTES_FIRST, VOTES_LAST, c, K, backbone,
+                key, month, rules, s.rules_flat, SETS, VOTES_FIRST, VOTES_LAST, c, K, backbone,
                 events.month, events.motion, events.event, events.field, events.value, s.event_done,
                 s.kind, s.draw_id, s.member, s.present, s.mobilized, s.voice, s.openness, s.belief, s.x, s.weight,
                 s.score, s.pool, s.offered,
-                s.table_start, s.table_agents, s.table_share, s.table_decided, s.log, s.logged,
+                s.table_start, s.table_agents, s.table_share, s.table_decided, s.decision, s.budget_origin, s.log, s.logged,
             )  # fmt: skip
         experience.experience(
             rules, c, K,

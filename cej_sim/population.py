@@ -189,7 +189,7 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     if spread == 0.0:
         stake[r] = float(value["community.resident_stake"])
     stake[inst] = around(float(value["community.institution_stake"]), 0.2, STAKE, inst, 0.0, 1.0)
-    threshold = around(float(value["community.threshold"]), 0.12, THRESHOLD, slice(0, n), 0.03, 0.97)
+    threshold = around(float(value["community.threshold"]), 0.33, THRESHOLD, slice(0, n), 0.03, 1.5)
     engagement = around(0.85, 0.08, ENGAGEMENT, slice(0, n))
     home = (uniforms(uint_key, draw_id, 0, HOME) * K).astype(np.int8)
     home[inst] = np.arange(institutions) % K

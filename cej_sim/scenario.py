@@ -51,8 +51,8 @@ COMMUNITY: tuple[Parameter, ...] = (
               unit="ratio"),
     Parameter("community.resident_openness", 0.6, "Openness of residents", "Mean openness of residents to sharing power."),
     Parameter("community.resident_resources", 0.15, "Means of residents", "Mean resources of residents."),
-    Parameter("community.threshold", 0.35, "Mobilization threshold",
-              "Mean share of one's contacts that must be acting before one joins in.", low=0.05,
+    Parameter("community.threshold", 0.52, "Mobilization threshold",
+              "Mean share of one's contacts that must be acting before one joins in; people differ widely, and some never do.", low=0.05,
               effect=(("mobilized", -1),), source="assumed; form of Granovetter (1978)"),
     Parameter("community.institution_agency", 0.7, "Confidence of institutions", "Mean agency of institutions' people."),
     Parameter("community.institution_trust", 0.6, "Trust of institutions", "Mean trust of institutions in the coalition."),
@@ -368,7 +368,7 @@ def _shown(value: object) -> str:
 
 
 def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:
-    """Budgets that do not add up: ``(path, message)`` for each, saying by how much and what the lines are.
+    """Values that do not go together, budgets above all: ``(path, message)`` for each, saying by how much and what the lines are.
 
     Args:
         values: A value for every path.
@@ -391,6 +391,18 @@ def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[
                     "lower them: what they leave over is spent on action",
                 )
             )
+    strategy = ("governance.decide.strategy", "governance.decide.strategy_max")
+    if not running and float(values[strategy[0]]) > float(values[strategy[1]]):
+        problems.append(
+            (
+                strategy[0],
+                f"the start {_digits(float(values[strategy[0]]))} is more than strategy_max "
+                f"{_digits(float(values[strategy[1]]))}; lower the one or raise the other",
+            )
+        )
+    for path in () if running else ("community.neighborhoods", "community.tables"):
+        if values[path] > values["community.residents"]:  # type: ignore[operator]
+            problems.append((path, f"{values[path]} for {values['community.residents']} residents; write at most one for each"))
     for line in BUDGET_LINES[:-1]:
         low = float(values[f"governance.decide.budget_min.{line}"])
         start = float(values[f"governance.decide.budget.{line}"])

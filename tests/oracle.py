@@ -556,7 +556,7 @@ class Oracle(mesa.Model):
             if person is not self.backbone:
                 self.tables[person.table].people.append(person)
         self.decision = state.decision.tolist()
-        self.agenda_origin_of_lines = state.budget_origin.tolist()
+        self.budget_origin = state.budget_origin.tolist()
         self.commitment = state.commitment.tolist()
         self.spend = state.spend.tolist()
         self.coalition = SimpleNamespace(**{name: state.coalition[name][0].item() for name in COALITION})
@@ -694,20 +694,20 @@ class Oracle(mesa.Model):
         for person in self.people:
             if person.active and (person.member or isinstance(person, Organizer)):
                 person.present = person.comes()
+        for person in self.members:
+            if not person.paid and not person.present and person.draw(streams.LAPSE) < 0.04:
+                person.member = False
         for table in self.tables:
             members = [person for person in table.people if person.member]
             here = sum(person.present for person in members)
             table.decided = here > 0 and here >= rules.convene_quorum * len(members)
-        for person in self.members:
-            if not person.paid and not person.present and person.draw(streams.LAPSE) < 0.04:
-                person.member = False
 
     def invite(self, table: Table, kind: type[Person], seats: int) -> list[Person]:
         rules = self.rules
         of_kind = table.of_kind(kind)
         free = seats - sum(person.member for person in of_kind)
         if rules.convene_invitation == "one_to_one":
-            leaders = sum(person.leader for person in table.people)
+            leaders = sum(person.leader and person.member for person in table.people)
             calls = 2.0 + 3.0 * self.spend[ORGANIZING] / len(self.tables) + 0.5 * leaders
             free = min(free, self.whole(table.number * 2 + KINDS.index(kind), streams.CALLS, calls))
         if free <= 0:
@@ -737,7 +737,7 @@ class Oracle(mesa.Model):
         self.spend = [0.0] * L
         c = self.coalition
         c.money = c.spent = c.speed = c.effect = c.coordination = c.hours_used = 0.0
-        c.resident_say = c.affected_say = 0.0
+        c.tasks = c.resident_say = c.affected_say = 0.0
 
     # 2 deliberate
 
@@ -852,7 +852,6 @@ class Oracle(mesa.Model):
 
     def decide(self) -> None:
         rules, c, K = self.rules, self.coalition, self.K
-        tables = len(self.tables)
         facilitation = c.facilitation
         promised = (
             rules.convene_naming
@@ -891,7 +890,7 @@ class Oracle(mesa.Model):
             )
             if blocked <= 1.0 / 3.0:
                 table.speed = 1.0 - rules.mechanisms_slowness * (1.0 - min(1.0, left / needed))
-            c.hours_used += (rules.decide_meeting_hours - left + min(left, needed)) / tables
+            c.hours_used += table.share * (rules.decide_meeting_hours - left + min(left, needed))
             pace = 0.3 * table.share * table.speed
             pulls.append(
                 (
@@ -905,14 +904,14 @@ class Oracle(mesa.Model):
         c.backlog += 0.1 * ((1.0 - c.speed) - c.backlog)
 
         c.organizing_before = self.lines[ORGANIZING]
-        before, origins = list(self.decision), list(self.agenda_origin_of_lines)
+        before, origins = list(self.decision), list(self.budget_origin)
         agenda_origin = c.agenda_origin
         for pace, target, origin_of_agenda, origin_of_budget in pulls:
             for d in range(len(before)):
                 self.decision[d] += pace * (target[d] - before[d])
             c.agenda_origin += pace * (origin_of_agenda - agenda_origin)
             for line in range(L):
-                self.agenda_origin_of_lines[line] += pace * (origin_of_budget - origins[line])
+                self.budget_origin[line] += pace * (origin_of_budget - origins[line])
         self.keep_bounds()
         for k in range(K):
             self.commitment[k] += (self.agenda[k] - self.commitment[k]) / rules.decide_commitment_months
@@ -940,7 +939,7 @@ class Oracle(mesa.Model):
             bounded = within(lines[line], low, high)
             if bounded != lines[line]:
                 lines[line] = bounded
-                self.agenda_origin_of_lines[line] = 0.0
+                self.budget_origin[line] = 0.0
         excess = max(1.0, sum(lines[:ACTION]))
         lines = [line / excess for line in lines]
         lines[ACTION] = 1.0 - sum(lines[:ACTION])
@@ -1283,7 +1282,7 @@ class Oracle(mesa.Model):
         if reason:
             c.alive = 0.0
             c.end_reason = float(END_REASONS.index(reason))
-            c.funded = 0.0
+            c.funded = c.money = 0.0
 
     def renewed(self) -> bool:
         rules, c = self.rules, self.coalition
@@ -1395,14 +1394,12 @@ class Oracle(mesa.Model):
             "structural_level": self.still_open(lambda group: group.driver),
             "policy_wins": float(sum(issue.wins for issue in self.issues)),
             "seat_share": seat_share,
-            "vote_share": self.vote_share(seat_share),
+            "vote_share": self.vote_share(),
             "decision_share": c.resident_say,
             "agenda_origin": c.agenda_origin,
-            "budget_origin": sum(a * o for a, o in zip(self.lines, self.agenda_origin_of_lines, strict=True)),
+            "budget_origin": sum(a * o for a, o in zip(self.lines, self.budget_origin, strict=True)),
             "seat_gap": seat_share - c.agenda_origin,
-            "power_gini": sum(
-                table.share * gini([p.weight for p in table.people if p.member]) for table in self.tables
-            ),
+            "power_gini": self.power_gini(),
             "arnstein_band": band,
             "resident_attendance": mean([person.present for person in residents]),
             "affected_attendance": mean([person.present for person in affected]),
@@ -1440,18 +1437,32 @@ class Oracle(mesa.Model):
     def burden_per_head(self, groups: list[Group]) -> float:
         return sum(sum(group.burdens(self.issues)) for group in groups) / sum(group.size for group in groups)
 
+    def power_gini(self) -> float:
+        tables = [table for table in self.tables if table.decided]
+        unequal = sum(table.share * gini([p.weight for p in table.people if p.member]) for table in tables)
+        return unequal / sum(table.share for table in tables) if tables else 0.0
+
     def seat_share(self) -> float:
+        if self.coalition.alive == 0.0:
+            return 0.0
         seats = [self.seats(table) for table in self.tables]
         return sum(r for r, _ in seats) / sum(r + i + 1 for r, i in seats)
 
-    def vote_share(self, seat_share: float) -> float:
-        rules = self.rules
-        if self.month < rules.convene_residents_from:
+    def vote_share(self) -> float:
+        """Formal votes over the blocs that have seats, mean over tables."""
+        if self.coalition.alive == 0.0:
             return 0.0
-        if rules.decide_votes_counted == "one_member_one_vote":
-            return seat_share
-        total = rules.decide_votes_residents + rules.decide_votes_institutions + rules.decide_votes_backbone
-        return rules.decide_votes_residents / total if total > 0.0 else 0.0
+        rules, share = self.rules, 0.0
+        for table in self.tables:
+            r, i = self.seats(table)
+            residents, institutions, backbone = r, i, 1.0
+            if rules.decide_votes_counted == "blocs":
+                residents = rules.decide_votes_residents if r else 0.0
+                institutions = rules.decide_votes_institutions if i else 0.0
+                backbone = rules.decide_votes_backbone
+            total = residents + institutions + backbone
+            share += table.share * residents / total if total > 0.0 else 0.0
+        return share
 
 
 def highest(score: dict[Person, float], number: int) -> list[Person]:

@@ -15,6 +15,7 @@ import pytest
 
 import cej_sim
 from cej_sim import cli
+from cej_sim.reading import shipped
 
 SMALL = """\
 schema_version: 1
@@ -76,6 +77,21 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(Path("here/provenance.json").read_text(encoding="utf-8"))
     assert said["command"] == "cej-sim " + " ".join(command)
     assert said["seed"] == 4
+
+
+def test_compare_without_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["compare", "--runs", "2", "--months", "3"]) == 0
+    assert "Collective Impact" in capsys.readouterr().out
+    said = json.loads(Path("results/collective_impact-vs-community_led/provenance.json").read_text(encoding="utf-8"))
+    assert [scenario["name"] for scenario in said["scenarios"]] == ["collective_impact", "community_led"]
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["list"]) == 0
+    out = capsys.readouterr().out
+    for name, path in shipped().items():
+        assert name in out
+        assert cej_sim.load(path).title in out
 
 
 def test_run_writes_below_results_by_default(capsys: pytest.CaptureFixture[str]) -> None:

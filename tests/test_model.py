@@ -564,6 +564,30 @@ def test_the_space_holds_the_ties_of_the_state(model: CoalitionModel) -> None:
     assert CoalitionModel(PLAIN, rng=1, agents=False).grid.G.edges == graph.edges
 
 
+def test_imported_organizations_keep_their_names_and_ties(tmp_path) -> None:
+    (tmp_path / "contacts.csv").write_text("source,target,contact\nHealth,Schools,5\nSchools,Housing,1\n")
+    file = tmp_path / "ours.yaml"
+    file.write_text(
+        "schema_version: 1\nname: ours\ncommunity: {residents: 30}\n"
+        "network: {file: contacts.csv, weight: contact, scale: 5, residents: {generate: neighborhoods}}\n"
+    )
+    model = CoalitionModel(file, rng=2)
+    assert [agent.name for agent in model.institutions] == ["Health", "Schools", "Housing"]
+    assert [agent.name for agent in model.residents][:2] == ["resident 1", "resident 2"]
+    among = {
+        (a.name, b.name): strength
+        for a in model.institutions for b, strength in a.ties.items() if b in model.institutions
+    }  # fmt: skip
+    assert among == {
+        ("Health", "Schools"): 1.0, ("Schools", "Health"): 1.0, ("Schools", "Housing"): 0.2, ("Housing", "Schools"): 0.2,
+    }  # fmt: skip
+    assert model.grid.G.nodes[30] == {"name": "Health", "kind": "institution"}
+    rows, state = fused(model.coalition_scenario, seed=2, run=0, months=MONTHS)
+    assert rows_of(stepped(model, MONTHS)).tobytes() == rows.tobytes()
+    assert differing(model.state, state) == []
+    assert {"Health", "Schools", "Housing"} & {entry["subject"] for entry in model.log}
+
+
 def test_agents_stay_in_their_cells(model: CoalitionModel) -> None:
     with pytest.raises(ValueError, match="Cannot move"):
         model.residents[0].cell = model.grid[1]

@@ -317,6 +317,10 @@ def test_shipped_scenarios_are_correct():
         assert load(path) == load(str(path))
 
 
+def test_the_relabeled_scenario_has_the_rules_of_collective_impact():
+    assert load("relabeled").hash() == load("collective_impact").hash() != load("community_led").hash()
+
+
 def test_an_unknown_name_gets_the_nearest_and_the_list():
     with pytest.raises(ScenarioError) as raised:
         load("comunity_led")
@@ -535,7 +539,7 @@ def behaves(path):
 
 
 @given(broken_text())
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_raises_anything_but_a_scenario_error(folder, text):
     path = folder / "case.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))

@@ -522,12 +522,9 @@ def test_a_generic_processor_gives_the_same_bits(tmp_path: Path) -> None:
         "cej.compare(t.A, t.B, runs=2, seed=5).monthly.to_pickle(sys.argv[1])"
     )
     frames = []
-    for processor in ("host", "generic"):
-        environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path / processor)}
-        environment.pop("NUMBA_CPU_NAME", None)
-        if processor == "generic":
-            environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-        arguments = [sys.executable, "-c", code, str(tmp_path / f"{processor}.pickle"), str(Path(__file__).parent)]
-        subprocess.run(arguments, env=environment, check=True)
-        frames.append(pd.read_pickle(tmp_path / f"{processor}.pickle"))
+    for processor in ({}, {"NUMBA_CPU_NAME": "generic"}):
+        environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"} | processor
+        file = tmp_path / f"{len(frames)}.pickle"
+        subprocess.run([sys.executable, "-c", code, str(file), str(Path(__file__).parent)], env=environment, check=True)
+        frames.append(pd.read_pickle(file))
     assert_same(*frames)

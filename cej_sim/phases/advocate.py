@@ -53,7 +53,7 @@ RULES = (
               effect=(("structural_level", -1),)),
     Parameter("coefficients.erosion", 0.006, "Erosion of policies", "Part of what policies changed that is undone each month without defenders.",
               high=0.2, unit="per month", effect=(("structural_level", 1),)),
-    Parameter("coefficients.opposition", 4.0, "Strength of opposition", "Weight of those with a stake in things as they are.", high=40.0,
+    Parameter("coefficients.opposition", 6.0, "Strength of opposition", "Weight of those with a stake in things as they are.", high=40.0,
               unit="ratio", effect=(("campaign_power", -1), ("policy_wins", -1))),
     mechanism("people_power", "People power", "Mobilized people push campaigns.", effect=(("policy_wins", 1),)),
     mechanism("community_data", "Community data", "Data gathered by residents strengthens campaigns."),

@@ -1,6 +1,6 @@
 """Phase 8, contend: challenges, pushback, conflict addressed or stored, and people who walk out.
 
-Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.02 * t / (t + 0.1) * (1 - openness), t = training money per table.
+Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.008 * t / (t + 0.1) * (1 - openness), t = training money per table.
 
 Cuts are felt: if an institution was challenged before and the organizing line in force fell by more than 0.0005 this month, boldness <- boldness *
 (1 - mechanisms.cuts * 0.5 (1 - own)) with own = autonomy (1 - control * delegated.hiring); else boldness += 0.02 (1 - boldness).
@@ -12,7 +12,7 @@ grievance += 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x 
 goes to action; pushback: U_home *= 1 - 0.15 d; openness += 0.03 d. controversy += 1 / tables.
 
 Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * naming * hours_kept * stake * (1 - openness) and grievance += 0.05 of the same product
-(without the 0.04); all institutions: engagement += 0.03 (0.85 - engagement). Engagement stays in [0, 1].
+(without the 0.04); all institutions: engagement += 0.03 (b - engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
 Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of all weight among those present):
 grievance += mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the latter for
@@ -66,7 +66,7 @@ def contend(
     """Train, challenge, push back, address or store conflict, and let people leave."""
     n = kind.size
     line = K + 1 + ORGANIZING
-    taught = rules.mechanisms_training * 0.02 * saturating(spend[TRAINING] / tables, 0.1)
+    taught = rules.mechanisms_training * 0.008 * saturating(spend[TRAINING] / tables, 0.1)
     own = rules.organize_autonomy * (1.0 - c.control * rules.coordinate_delegated_hiring)
     if c.challenges > 0.0 and decision[line] < c.organizing_before - 0.0005:
         c.boldness *= 1.0 - rules.mechanisms_cuts * 0.5 * (1.0 - own)
@@ -120,6 +120,7 @@ def contend(
 
     naming = rules.mechanisms_naming * rules.convene_naming * c.hours_kept
     addressed = 0.3 * rules.contend_conflict_addressed * c.hours_kept
+    usual = 0.85 if c.funded == 1.0 else 0.65
     left = 0
     for i in range(n):
         if not active[i]:
@@ -130,7 +131,7 @@ def contend(
                 threat = naming * stake[i] * (1.0 - openness[i])
                 engagement[i] -= 0.04 * threat
                 grievance[i] += 0.05 * threat
-            engagement[i] = clip(engagement[i] + 0.03 * (0.85 - engagement[i]), 0.0, 1.0)
+            engagement[i] = clip(engagement[i] + 0.03 * (usual - engagement[i]), 0.0, 1.0)
         if sits and present[i] and weight[i] < 0.25 * total / there:
             grievance[i] += rules.mechanisms_grievance * 0.03
         grievance[i] = clip(grievance[i] * (1.0 - 0.03 - (addressed if sits and present[i] else 0.0)), 0.0, 2.0)

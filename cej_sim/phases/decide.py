@@ -17,11 +17,11 @@ Weights at a table that has a quorum, over those present there and the backbone 
 4. The backbone takes what it controls: weight <- (1 - s) weight, plus s for the backbone; s = control * scope over the agenda
    (priorities, strategy) or over the budget.
 
-Each table's target is the weighted mean of decision vectors. Clock: ``meeting_hours`` H; naming takes 1 hour, conflict work 1.5,
-the charter 1, plain language 0.5 each at full level and training 0.5 t / (t + 0.1) with t last month's training money per table;
+Each table's target is the weighted mean of decision vectors. Clock: ``meeting_hours`` H; naming takes 0.75 hours, conflict work 1,
+the charter 0.75, plain language 0.5, each at full level, and training 0.5 t / (t + 0.1) with t last month's training money per table;
 ``hours_kept`` = min(1, 0.6 H / sum) of these are kept. The rest is for deciding, of which
 
-    needed = 4 items * hours_per_item (1 + 3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.35 facilitation) (1 + backlog)
+    needed = 4 items * hours_per_item (1 + 1.3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.4 facilitation) (1 + 0.5 backlog)
 
 with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = weighted mean distance to the target. (The fraction
 grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 - min(1, left / needed)), 0 without a
@@ -113,7 +113,7 @@ RULES = (
     count("governance.decide.commitment_months", 36, 240, "Length of commitments", "Months for which money is committed.", low=1,
           unit="months"),
     *_budget_rules(),
-    Parameter("coefficients.hours_per_item", 0.5, "Hours for a decision", "Hours one decision takes a single decider.", low=0.05,
+    Parameter("coefficients.hours_per_item", 0.95, "Hours for a decision", "Hours one decision takes a single decider.", low=0.05,
               high=5.0, unit="hours", effect=(("decision_speed", -1),)),
     mechanism("leakage", "Votes leak to voice", "What facilitation does not equalize goes to those with standing, skill and confidence."),
     mechanism("slowness", "Deciding takes time", "Meeting hours limit what is decided, and undecided things are not done."),
@@ -128,9 +128,9 @@ PACE = 0.3
 def hours_promised(rules, spend, tables):
     """Hours that naming, conflict work, charter, plain language and training take together."""
     return (
-        1.0 * rules.convene_naming
-        + 1.5 * rules.contend_conflict_addressed
-        + 1.0 * rules.coordinate_charter
+        0.75 * rules.convene_naming
+        + 1.0 * rules.contend_conflict_addressed
+        + 0.75 * rules.coordinate_charter
         + 0.5 * rules.convene_plain_language
         + 0.5 * saturating(spend[TRAINING] / tables, 0.1)
     )
@@ -401,9 +401,9 @@ def decide(
         needed = (
             ITEMS
             * rules.coefficients_hours_per_item
-            * (1.0 + 3.0 * disagreement * 4.0 * (deciders - 1.0) / (deciders + 8.0))
-            * (1.0 - 0.35 * c.facilitation)
-            * (1.0 + c.backlog)
+            * (1.0 + 1.3 * disagreement * 4.0 * (deciders - 1.0) / (deciders + 8.0))
+            * (1.0 - 0.4 * c.facilitation)
+            * (1.0 + 0.5 * c.backlog)
             * (1.0 + 2.0 * blocked)
         )
         speed = 1.0 - rules.mechanisms_slowness * (1.0 - min(1.0, left / needed))

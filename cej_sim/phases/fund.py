@@ -15,7 +15,7 @@ takes a quarter of the backbone's capacity in that month and the three before.
 
 Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * (engagement if paid, else trust).
 
-Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less than 0.05 staff-months per table;
+Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less than 0.25 staff-months per table;
 or, having finished, when the burden has fallen below a tenth. Then money, members and weights are 0 and the world goes on without it. Numbers: design and assumed.
 """
 
@@ -123,7 +123,7 @@ def fund(
             write_log(log, logged, month, GRANT_REFUSED, -1, 1)
 
     c.money = c.funded * rules.funder_grant + rules.funder_contribution * own
-    c.no_money = c.no_money + 1.0 if c.money < 0.05 * tables else 0.0
+    c.no_money = c.no_money + 1.0 if c.money < 0.25 * tables else 0.0
 
     if c.no_quorum >= 12.0:
         c.end_reason = 1.0

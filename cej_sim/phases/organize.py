@@ -11,7 +11,7 @@ coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) 
 (stream BURN_OUT) with probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0).
 Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
 
-Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside work + 0.1 leaders) / residents.
+Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside work + 0.05 leaders) / residents.
 Four rounds a month, all at once, for unpaid active agents: act if
 
     share >= threshold + mechanisms.fatigue * fatigue - mechanisms.mobilization * coefficients.lift * m * consciousness * agency
@@ -46,13 +46,13 @@ RULES = (
     Parameter("governance.organize.outside", 0.0, "Organizing from outside",
               "Organizing by allied movements that the coalition neither pays nor directs.", high=5.0,
               unit="staff-months per month per 100 residents", effect=(("mobilized", 1), ("resident_agency", 1)), principle=3),
-    Parameter("coefficients.emergence", 0.06, "Emergence of leaders", "Scale of the monthly chance that a resident begins to lead.",
+    Parameter("coefficients.emergence", 0.02, "Emergence of leaders", "Scale of the monthly chance that a resident begins to lead.",
               unit="per month", effect=(("resident_leaders", 1),)),
-    Parameter("coefficients.burnout", 0.06, "Burnout", "Scale of the monthly chance that a leader stops.", unit="per month",
+    Parameter("coefficients.burnout", 0.08, "Burnout", "Scale of the monthly chance that a leader stops.", unit="per month",
               effect=(("resident_leaders", -1),)),
     Parameter("coefficients.lift", 0.8, "Lift of a campaign", "How far organizing lowers the threshold of the conscious and confident.",
               high=3.0, unit="ratio", effect=(("mobilized", 1),)),
-    Parameter("coefficients.tiring", 0.06, "Tiring", "Fatigue from a month of collective action.", high=0.5, unit="per month",
+    Parameter("coefficients.tiring", 0.05, "Tiring", "Fatigue from a month of collective action.", high=0.5, unit="per month",
               effect=(("mobilized", -1),)),
     mechanism("one_to_ones", "One-to-ones", "Conversations build agency, consciousness, trust and skill.", effect=(("resident_agency", 1),)),
     mechanism("snowflake", "Leaders reach others", "Leaders build the agency of people they are tied to.", effect=(("resident_agency", 1),)),
@@ -171,7 +171,7 @@ def organize(
                 agency[j] += reach * (1.0 - agency[j])
                 consciousness[j] += reach * (1.0 - consciousness[j])
 
-    strength = 100.0 * (work + 0.1 * leaders) / c.residents
+    strength = 100.0 * (work + 0.05 * leaders) / c.residents
     lift = rules.coefficients_lift * saturating(strength, 0.6)
     mobilize(
         rules.mechanisms_mobilization, lift, rules.mechanisms_fatigue, rules.coefficients_tiring,

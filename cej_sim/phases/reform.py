@@ -1,6 +1,7 @@
 """Phase 11, reform: rules change by mandate, or by a motion that those in power decide.
 
-A mandate takes effect before phase 1 of its month. A motion lies on the table from its month on, until it passes. It is put to the vote in phase 11 when
+A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*, governance.decide.strategy), changed
+by mandate or motion, also sets the line (the strategy) in force at once, credited to nobody, and action becomes what the lines leave (not below 0). A motion lies on the table from its month on, until it passes. It is put to the vote in phase 11 when
 at least ``motion_every`` months have passed since the last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and ``motions_about``
 allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions stand in the order of the file; one vote a month.
 
@@ -21,7 +22,7 @@ from cej_sim.draws import BALLOT, uniform
 from cej_sim.forms import sigmoid, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.decide import table_weights
-from cej_sim.state import BACKBONE, INSTITUTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
+from cej_sim.state import ACTION, BACKBONE, INSTITUTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
 
 ANY_MEMBER, RESIDENTS_ONLY, INSTITUTIONS_ONLY, BACKBONE_ONLY = range(4)
 ANYTHING, NO_VOTES, NOTHING = range(3)
@@ -41,13 +42,32 @@ RULES = (
 
 
 @kernel
-def mandate(month, rules_flat, event_month, event_motion, event_id, event_field, event_value, event_done, log, logged):
+def put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin):
+    """Change one rule; a starting line or strategy also changes the decision in force. ``sets`` tells what a rule sets."""
+    field = event_field[row]
+    rules_flat[field] = event_value[row]
+    if sets[field] == ACTION:
+        decision[K] = event_value[row]
+    elif sets[field] >= 0:
+        decision[K + 1 + sets[field]] = event_value[row]
+        budget_origin[sets[field]] = 0.0
+        lines = 0.0
+        for line in range(ACTION):
+            lines += decision[K + 1 + line]
+        decision[K + 1 + ACTION] = max(0.0, 1.0 - lines)
+
+
+@kernel
+def mandate(
+    month, K, rules_flat, sets, event_month, event_motion, event_id, event_field, event_value, event_done,
+    decision, budget_origin, log, logged,
+):  # fmt: skip
     """Put the mandates of this month into force."""
     for row in range(event_month.size):
         e = event_id[row]
         if event_motion[row] or event_month[row] != month or event_done[e]:
             continue
-        rules_flat[event_field[row]] = event_value[row]
+        put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)
         if row + 1 == event_month.size or event_id[row + 1] != e:
             event_done[e] = True
             write_log(log, logged, month, MANDATE, e, 1)
@@ -55,10 +75,10 @@ def mandate(month, rules_flat, event_month, event_motion, event_id, event_field,
 
 @kernel
 def reform(
-    key, month, rules, rules_flat, votes_first, votes_last, c, K, backbone,
+    key, month, rules, rules_flat, sets, votes_first, votes_last, c, K, backbone,
     event_month, event_motion, event_id, event_field, event_value, event_done,
     kind, draw_id, member, present, mobilized, voice, openness, belief, x, weight, score, pool, chosen,
-    table_start, table_agents, table_share, table_decided, log, logged,
+    table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
 ):  # fmt: skip
     """Put a motion to the vote, and change the rules if it passes.
 
@@ -151,7 +171,7 @@ def reform(
             in_favor += weight[i]
     if in_favor >= rules.reform_motion_threshold * total:
         for row in range(first_row, last_row):
-            rules_flat[event_field[row]] = event_value[row]
+            put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)
         event_done[event] = True
         write_log(log, logged, month, MOTION_PASSED, event, 1)
     else:
