@@ -332,17 +332,17 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
     started = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    _say(f"{title} ...")
     try:
         if sys.stderr.isatty():
-            with Progress(*columns, console=Console(stderr=True)) as bar:
-                task = bar.add_task(title, total=None)
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task("Runs", total=None)
                 yield lambda done, total: bar.update(task, completed=done, total=total)
         else:
-            _say(f"{title} ...")
             yield lambda done, total: None
-            _say(f"Done in {time.perf_counter() - started:.1f} seconds.")
     except RequestError as error:
         raise InputError(*str(error).splitlines()) from error
+    _say(f"Done in {time.perf_counter() - started:.1f} seconds.")
 
 
 # The door

@@ -239,8 +239,8 @@ class CoalitionModel(Model):
     def grid(self) -> Network:
         """Mesa's space: a cell for each row of the state, connected by the ties.
 
-        Its graph ``grid.G`` has ``name`` and ``kind`` of each node, and as ``weight`` the strengths of the month in which
-        it was built; an agent's ``ties`` read those of now. Which ties there are never changes.
+        Its graph ``grid.G`` has ``name`` and ``kind`` of each node and, as ``weight``, the strengths of the month in
+        which it was built; an agent's ``ties`` read those of now. Which ties there are never changes.
         """
         ties = Ties(self.state.indptr, self.state.indices, self.state.tie)
         # From Mesa 3.5 on, a layout would be computed at construction; nothing here needs positions.

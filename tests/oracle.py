@@ -231,6 +231,11 @@ class Person(mesa.Agent):
     def mean_exposure(self) -> float:
         return mean(self.exposure)
 
+    @property
+    def say(self) -> float:
+        """Decision weight, over agenda and budget."""
+        return 0.5 * (self.weight + self.weight_budget)
+
     # Convene
 
     def company(self) -> float:
@@ -268,7 +273,11 @@ class Person(mesa.Agent):
                     pull += tie.strength * (1.0 + rules.convene_agreement * alike)
             return u * pull
         if rules.convene_invitation == "by_election":
-            known = sum(tie.strength for other, tie in self.neighbors if other.neighborhood == self.neighborhood)
+            known = sum(
+                tie.strength
+                for other, tie in self.neighbors
+                if type(other) is type(self) and other.neighborhood == self.neighborhood
+            )
             return (0.25 + u) * (0.05 + known) * (0.2 + self.agency)
         return u
 
@@ -651,13 +660,26 @@ class Oracle(mesa.Model):
     def mandate(self) -> None:
         for number, event in enumerate(self.events):
             if event.by == "mandate" and event.month == self.month:
-                self.change_rules(number)
+                self.put_into_force(number)
 
-    def change_rules(self, number: int) -> None:
-        fields = {rule.path: rule.field for rule in RULES}
-        for path, value in self.events[number].set:
-            setattr(self.rules, fields[path], value)
+    def put_into_force(self, number: int) -> None:
+        """Change the rules as an event says; what it sets a start for changes at once, and is nobody's idea."""
+        self.rules = self.rules_after(number)
         self.events_done[number] = True
+        for path, value in self.events[number].set:
+            if path == "governance.decide.strategy":
+                self.decision[self.K] = value
+            elif path.startswith("governance.decide.budget."):
+                line = BUDGET_LINES.index(path.rpartition(".")[2])
+                self.decision[self.K + 1 + line] = value
+                self.budget_origin[line] = 0.0
+                self.decision[self.K + 1 + ACTION] = max(0.0, 1.0 - sum(self.lines[:ACTION]))
+
+    def rules_after(self, number: int) -> SimpleNamespace:
+        """The rules as an event would make them."""
+        fields = {rule.path: rule.field for rule in RULES}
+        changes = {fields[path]: value for path, value in self.events[number].set}
+        return SimpleNamespace(**{**vars(self.rules), **changes})
 
     # 1 convene
 
@@ -700,7 +722,7 @@ class Oracle(mesa.Model):
         for table in self.tables:
             members = [person for person in table.people if person.member]
             here = sum(person.present for person in members)
-            table.decided = here > 0 and here >= rules.convene_quorum * len(members)
+            table.decided = here > 0 and here >= rules.convene_quorum * len(members) - TINY
 
     def invite(self, table: Table, kind: type[Person], seats: int) -> list[Person]:
         rules = self.rules
@@ -816,36 +838,24 @@ class Oracle(mesa.Model):
     def majority(self, weight: dict[Person, float]) -> dict[Person, float]:
         people = list(weight)
         proposers = sorted(people, key=lambda person: -person.voice)[:3]
-        options = [
-            proposer
-            for proposer in proposers
-            if any(
-                other is not proposer and distance(other.priorities, proposer.priorities) <= 0.25 for other in people
-            )
-        ] or proposers[:1]
+        options = [proposer for proposer in proposers if self.seconded(proposer, people)] or proposers[:1]
+        camps = supporters(people, options)
+        strength = [sum(weight[person] for person in camp) for camp in camps]
+        if len(options) == 3 and max(strength) <= 0.5 + TINY:
+            options.pop(weakest(strength))
+            camps = supporters(people, options)
+            strength = [sum(weight[person] for person in camp) for camp in camps]
+        return rescaled(weight, camps[first_of_largest(strength)])
 
-        def supporters(options: list[Person]) -> list[list[Person]]:
-            camps: list[list[Person]] = [[] for _ in options]
-            for person in people:
-                away = [distance(person.priorities, option.priorities) for option in options]
-                camps[away.index(min(away))].append(person)
-            return camps
-
-        def strength(camp: list[Person]) -> float:
-            return sum(weight[person] for person in camp)
-
-        camps = supporters(options)
-        ranked = sorted(range(len(options)), key=lambda position: -strength(camps[position]))
-        if len(options) > 1 and strength(camps[ranked[0]]) <= 0.5:
-            finalists = [options[position] for position in sorted(ranked[:2])]
-            camps = supporters(finalists)
-            ranked = sorted(range(2), key=lambda position: -strength(camps[position]))
-        return rescaled(weight, camps[ranked[0]])
+    def seconded(self, proposer: Person, people: list[Person]) -> bool:
+        return any(
+            other is not proposer and distance(other.priorities, proposer.priorities) <= 0.25 + TINY for other in people
+        )
 
     def consensus(self, weight: dict[Person, float]) -> tuple[dict[Person, float], float]:
         middle = weighted_mean(weight, lambda person: person.priorities)
         blockers = [
-            person for person in weight if distance(person.priorities, middle) > self.rules.decide_tolerance
+            person for person in weight if distance(person.priorities, middle) > self.rules.decide_tolerance + TINY
         ]
         doubled = {person: value * (2.0 if person in blockers else 1.0) for person, value in weight.items()}
         return rescaled(doubled, list(doubled)), len(blockers) / len(weight)
@@ -854,9 +864,9 @@ class Oracle(mesa.Model):
         rules, c, K = self.rules, self.coalition, self.K
         facilitation = c.facilitation
         promised = (
-            rules.convene_naming
-            + 1.5 * rules.contend_conflict_addressed
-            + rules.coordinate_charter
+            0.75 * rules.convene_naming
+            + rules.contend_conflict_addressed
+            + 0.75 * rules.coordinate_charter
             + 0.5 * rules.convene_plain_language
             + 0.5 * self.training
         )
@@ -883,9 +893,9 @@ class Oracle(mesa.Model):
             needed = (
                 4.0
                 * rules.coefficients_hours_per_item
-                * (1.0 + 3.0 * disagreement * 4.0 * (n - 1.0) / (n + 8.0))
-                * (1.0 - 0.35 * facilitation)
-                * (1.0 + c.backlog)
+                * (1.0 + 1.3 * disagreement * 4.0 * (n - 1.0) / (n + 8.0))
+                * (1.0 - 0.4 * facilitation)
+                * (1.0 + 0.5 * c.backlog)
                 * (1.0 + 2.0 * blocked)
             )
             if blocked <= 1.0 / 3.0:
@@ -921,12 +931,11 @@ class Oracle(mesa.Model):
         if not self.organizers:
             self.spend[ORGANIZING] = 0.0
         c.spent = sum(self.spend)
-        says = [(person, 0.5 * (person.weight + person.weight_budget)) for person in self.people]
-        total = sum(say for _, say in says)
+        total = sum(person.say for person in self.people)
         c.resident_say = c.affected_say = 0.0
         if total > 0.0:
-            c.resident_say = sum(say for person, say in says if isinstance(person, Resident)) / total
-            c.affected_say = sum(say for person, say in says if person.affected) / total
+            c.resident_say = sum(person.say for person in self.residents) / total
+            c.affected_say = sum(person.say for person in self.residents if person.affected) / total
 
     def keep_bounds(self) -> None:
         """Hold strategy and budget lines within their bounds; a bound is nobody's idea."""
@@ -1013,19 +1022,19 @@ class Oracle(mesa.Model):
         for person in self.members:
             if person.paid:
                 got = q * self.commitment[person.home] * programs / len(self.institutions)
-                person.resources += rules.mechanisms_providers * 0.02 * got * (1.0 - person.resources)
+                person.resources += min(1.0, rules.mechanisms_providers * 0.02 * got) * (1.0 - person.resources)
 
     def improve_fit(self) -> None:
         """Programs fit life better the more skill and lived knowledge those who decide have."""
-        deciding = [(person, 0.5 * (person.weight + person.weight_budget)) for person in self.people]
-        total = sum(weight for _, weight in deciding)
-        if total == 0.0:
+        deciding = [person for person in self.people if person.say > 0.0]
+        if not deciding:
             return
-        expertise = sum(weight * person.skill for person, weight in deciding) / total
+        total = sum(person.say for person in deciding)
+        expertise = sum(person.say * person.skill for person in deciding) / total
         groups = [group for group in self.groups if group.affected and group.size > 0.0] or self.groups
         for issue in self.issues:
             k = issue.number
-            lived = sum(weight * person.exposure[k] for person, weight in deciding) / total
+            lived = sum(person.say * person.exposure[k] for person in deciding) / total
             lived /= sum(group.exposure[k] for group in groups) / sum(group.size for group in groups)
             knowledge = 0.5 + self.rules.mechanisms_lived_knowledge * (min(1.0, lived) - 0.5)
             issue.fit += 0.05 * (0.15 + 0.85 * sqrt(expertise * knowledge) - issue.fit)
@@ -1078,7 +1087,7 @@ class Oracle(mesa.Model):
         for person in leaders:
             person.reach_out()
 
-        intensity = saturating(100.0 * (paid + outside + 0.1 * len(leaders)) / n, 0.6)
+        intensity = saturating(100.0 * (paid + outside + 0.05 * len(leaders)) / n, 0.6)
         lift = rules.mechanisms_mobilization * rules.coefficients_lift * intensity
         for _ in range(4):
             for person in unpaid:
@@ -1090,7 +1099,10 @@ class Oracle(mesa.Model):
                 person.mobilized = False
             tired = person.fatigue + rules.coefficients_tiring if person.mobilized else 0.96 * person.fatigue
             person.fatigue = min(1.0, tired)
-        c.wave = 1.0 if self.mobilized_share > 0.1 else 0.0
+        if self.mobilized_share > 0.1:
+            c.wave = 1.0
+        elif self.mobilized_share < 0.05:
+            c.wave = 0.0
 
     # 7 advocate
 
@@ -1164,7 +1176,7 @@ class Oracle(mesa.Model):
     def contend(self) -> None:
         rules, c = self.rules, self.coalition
         for person in self.members:
-            person.openness += rules.mechanisms_training * 0.02 * self.training * (1.0 - person.openness)
+            person.openness += rules.mechanisms_training * 0.008 * self.training * (1.0 - person.openness)
         own = self.movement_voice
         organizing = self.lines[ORGANIZING]
         if c.challenges > 0.0 and organizing < c.organizing_before - 0.0005:
@@ -1177,7 +1189,7 @@ class Oracle(mesa.Model):
         for person in self.institutions:
             if person.member:
                 person.feel_threatened()
-            person.engagement += 0.03 * (0.85 - person.engagement)
+            person.engagement += 0.03 * ((0.85 if c.funded == 1.0 else 0.65) - person.engagement)
             person.engagement = within(person.engagement, 0.0, 1.0)
 
         even_split = self.even_split()
@@ -1271,7 +1283,7 @@ class Oracle(mesa.Model):
         c.money = c.funded * rules.funder_grant + rules.funder_contribution * given
 
         c.no_quorum = 0.0 if any(table.decided for table in self.tables) else c.no_quorum + 1.0
-        c.no_money = c.no_money + 1.0 if c.money < 0.05 * len(self.tables) else 0.0
+        c.no_money = c.no_money + 1.0 if c.money < 0.25 * len(self.tables) else 0.0
         reason = ""
         if c.no_quorum >= 12.0:
             reason = "lack of quorum"
@@ -1327,21 +1339,19 @@ class Oracle(mesa.Model):
         return about == "anything"
 
     def put_to_the_vote(self, number: int) -> None:
-        before = SimpleNamespace(**vars(self.rules))
-        self.change_rules(number)
-        after: dict[Person, float] = {}
+        """Those present vote, each looking at the weight that the motion would leave them."""
+        in_force = self.rules
+        self.rules = self.rules_after(number)
+        weight_after = dict.fromkeys(self.people, 0.0)
         for table in self.tables:
             if table.decided:
                 for person, weight in self.table_weights(table)[0].items():
-                    after[person] = after.get(person, 0.0) + table.share * weight
-        self.rules, changed = before, self.rules
-        self.events_done[number] = False
-        voters = [person for person in self.people if person.weight > 0.0]
-        total = sum(person.weight for person in voters)
-        votes = sum(person.weight for person in voters if person.votes_for(after.get(person, 0.0)))
-        if votes >= before.reform_motion_threshold * total:
-            self.rules = changed
-            self.events_done[number] = True
+                    weight_after[person] += table.share * weight
+        self.rules = in_force
+        total = sum(person.weight for person in self.people)
+        votes_for = sum(person.weight for person in self.people if person.votes_for(weight_after[person]))
+        if votes_for >= self.rules.reform_motion_threshold * total - TINY:
+            self.put_into_force(number)
 
     # 12 experience
 
@@ -1373,7 +1383,7 @@ class Oracle(mesa.Model):
         affected_groups = self.affected_groups()
         other_groups = [group for group in self.groups if not group.affected and group.size > 0.0]
         seat_share = self.seat_share()
-        here = [person for person in members if person.present]
+        here = [person for person in (*residents, *institutions) if person.present]
         error = [mean([abs(b - i.structural) for b, i in zip(p.belief, self.issues, strict=True)]) for p in members]
         burdens = [sum(group.burdens(self.issues)[k] for group in affected_groups or self.groups) for k in range(K)]
         needs = [b / sum(burdens) if sum(burdens) > 0.0 else 1.0 / K for b in burdens]
@@ -1438,9 +1448,14 @@ class Oracle(mesa.Model):
         return sum(sum(group.burdens(self.issues)) for group in groups) / sum(group.size for group in groups)
 
     def power_gini(self) -> float:
-        tables = [table for table in self.tables if table.decided]
-        unequal = sum(table.share * gini([p.weight for p in table.people if p.member]) for table in tables)
-        return unequal / sum(table.share for table in tables) if tables else 0.0
+        """Inequality of say among members, mean over the tables where they have any."""
+        unequal = shares = 0.0
+        for table in self.tables:
+            say = [person.say for person in table.people if person.member]
+            if sum(say) > 0.0:
+                unequal += table.share * gini(say)
+                shares += table.share
+        return unequal / shares if shares > 0.0 else 0.0
 
     def seat_share(self) -> float:
         if self.coalition.alive == 0.0:
@@ -1469,6 +1484,29 @@ def highest(score: dict[Person, float], number: int) -> list[Person]:
     """Those with the highest score, ties to the lowest row, in the order of rows."""
     ranked = sorted(score, key=lambda person: (-score[person], person.row))
     return sorted(ranked[: max(0, number)], key=lambda person: person.row)
+
+
+def first_of_largest(values: Sequence[float]) -> int:
+    """Position of the largest value, the first one of those that are equal but for rounding."""
+    best = 0
+    for position, value in enumerate(values):
+        if value > values[best] + TINY:
+            best = position
+    return best
+
+
+def weakest(values: Sequence[float]) -> int:
+    """Position of the smallest value, the last one of those that are equal but for rounding."""
+    return max(position for position, value in enumerate(values) if value <= min(values) + TINY)
+
+
+def supporters(people: list[Person], options: list[Person]) -> list[list[Person]]:
+    """Those who want each option most, the first one where two are as near."""
+    camps: list[list[Person]] = [[] for _ in options]
+    for person in people:
+        nearness = [-distance(person.priorities, option.priorities) for option in options]
+        camps[first_of_largest(nearness)].append(person)
+    return camps
 
 
 def rescaled(weight: dict[Person, float], keep: Iterable[Person]) -> dict[Person, float]:

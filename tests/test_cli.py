@@ -163,7 +163,7 @@ BAD = {
         ["compare", "old.yaml", "rich.yaml"],
         ["old and rich do not have the same money: grants of 216 against 324 staff-months over 36 months"],
     ),
-    "impossible community": (["run", "old.yaml", "--set", "community.tables=31"], ["old: community.tables: 31 tables"]),
+    "impossible community": (["run", "old.yaml", "--set", "community.tables=31"], ["--set: community.tables: 31"]),
     "unknown command": (["compar"], ["cej-sim: No such command 'compar'"]),
     "unknown option": (["run", "old.yaml", "--fast"], ["cej-sim run: No such option: --fast"]),
     "nothing to check": (["check"], ["cej-sim check: Missing argument"]),
@@ -188,6 +188,19 @@ def test_bad_input_gets_a_line_for_each_mistake(case: str, capsys: pytest.Captur
         assert len(line) > len(begin) + 10
     assert "Traceback" not in err
     assert sorted(here.iterdir()) == before
+
+
+def test_what_shows_only_while_computing_is_still_a_mistake(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cej_sim import runs
+
+    def impossible(*_: object, **__: object) -> None:
+        raise ValueError("nobody lives here")
+
+    monkeypatch.setattr(runs, "populate", impossible)
+    assert cli.status(["run", "old.yaml"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "old: nobody lives here"
 
 
 def test_a_wrong_key_is_put_right(capsys: pytest.CaptureFixture[str]) -> None:

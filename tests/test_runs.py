@@ -192,10 +192,13 @@ def test_what_is_no_scenario_is_refused() -> None:
         cej.simulate("collective_impact")  # type: ignore[arg-type]
 
 
-def test_a_community_that_cannot_be_built_is_refused() -> None:
-    impossible = A.with_values({"community.tables": 31})
-    with pytest.raises(runs.RequestError, match=r"first: .*31 tables for 30 residents"):
-        cej.simulate(impossible)
+def test_a_community_that_cannot_be_built_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def impossible(*_: object, **__: object) -> None:
+        raise ValueError("nobody lives here")
+
+    monkeypatch.setattr(runs, "populate", impossible)
+    with pytest.raises(runs.RequestError, match="first: nobody lives here"):
+        cej.simulate(A)
 
 
 def test_unequal_budgets_are_refused_with_both_amounts() -> None:

@@ -1,0 +1,149 @@
+"""Small worlds for the tests: scenarios by a few values, whole histories, and one phase of a month at a time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from cej_sim import month as months_of_model
+from cej_sim import reading
+from cej_sim.draws import run_key
+from cej_sim.metrics import METRICS, NAMES
+from cej_sim.month import RULES, Events, measure, run_months
+from cej_sim.parameters import Parameter, Value
+from cej_sim.phases import fund
+from cej_sim.population import populate
+from cej_sim.scenario import Scenario, defaults, encode_events
+from cej_sim.state import BACKBONE, BUDGET_LINES, State
+
+#: Column of each metric.
+COLUMN = {name: column for column, name in enumerate(NAMES)}
+METRIC = {metric.name: metric for metric in METRICS}
+MECHANISMS = tuple(rule.path for rule in RULES if rule.path.startswith("mechanisms."))
+LINES = BUDGET_LINES[:-1]
+
+SMALL = {"community.residents": 40, "community.institutions": 6}
+
+
+def key_of(seed: int, run: int = 0) -> np.uint64:
+    return np.uint64(run_key(seed, run))
+
+
+# Scenarios
+
+
+def shipped(name: str, values: Mapping[str, Value] | None = None, **fields: Any) -> Scenario:
+    """A shipped scenario with some parameters and some fields (``months``, ``groups``, ...) replaced."""
+    return replace(reading.load(name), **fields).with_values(values or {})
+
+
+def plain(values: Mapping[str, Value] | None = None, **fields: Any) -> Scenario:
+    """Every parameter at its default but those named."""
+    return Scenario("plain", defaults(), **fields).with_values(values or {})
+
+
+def fixed_budget(**shares: float) -> dict[str, Value]:
+    """A budget that nobody can change; lines not named get nothing, and action the rest."""
+    sections = ("budget", "budget_min", "budget_max")
+    return {f"governance.decide.{section}.{line}": shares.get(line, 0.0) for section in sections for line in LINES}
+
+
+NO_GAINS: dict[str, Value] = dict.fromkeys(MECHANISMS, 0.0)
+
+
+# Histories
+
+
+def history(
+    scenario: Scenario, seed: int = 1, run: int = 0, months: int | None = None, **how: Any
+) -> tuple[np.ndarray, State]:
+    """One run: the metrics of months 0, 1, ... in rows, and the state at the end; ``how`` goes to ``populate``."""
+    key = key_of(seed, run)
+    state = populate(scenario, key, **how)
+    return advance(scenario, state, key, months), state
+
+
+def advance(scenario: Scenario, state: State, key: np.uint64, months: int | None = None, start: int = 0) -> np.ndarray:
+    """Advance a state; the metrics of month ``start`` and all later ones in rows."""
+    rows = np.empty(((scenario.months if months is None else months) + 1, len(NAMES)))
+    measure(state, start, rows[0])
+    run_months(state, encode_events(scenario), key, start, rows[1:])
+    return rows
+
+
+def histories(scenario: Scenario, runs: int, seed: int = 1, months: int | None = None, **how: Any) -> np.ndarray:
+    """Metrics of many runs, (runs, months + 1, metrics)."""
+    return np.stack([history(scenario, seed, run, months, **how)[0] for run in range(runs)])
+
+
+def log_of(state: State) -> np.ndarray:
+    return state.log[: state.logged[0]]
+
+
+def same(a: State, b: State, but: tuple[str, ...] = ()) -> list[str]:
+    """Names of the arrays in which two states differ by any bit; scratch rows that nobody writes do not count."""
+    ignored = ("x_next", *but)
+    return [
+        name for name in State._fields if name not in ignored and getattr(a, name).tobytes() != getattr(b, name).tobytes()
+    ]
+
+
+def duplicate(state: State) -> State:
+    """A copy that shares no memory with the state."""
+    arrays = {name: getattr(state, name).copy() for name in State._fields}
+    rules = arrays["rules"].view(np.recarray)
+    arrays["rules_flat"] = rules.view(np.float64).view(np.ndarray)
+    return State(**{**arrays, "rules": rules, "coalition": arrays["coalition"].view(np.recarray)})
+
+
+# One phase at a time
+
+_POSITIONS = {
+    "sets": months_of_model.SETS,
+    "votes_first": months_of_model.VOTES_FIRST,
+    "votes_last": months_of_model.VOTES_LAST,
+}
+_EVENT_ARRAYS = {"event_id": "event", **{f"event_{name}": name for name in ("month", "motion", "field", "value")}}
+_NO_EVENTS = encode_events(plain())
+_FIRST_KEY = key_of(1)
+
+
+def do(
+    phase: Callable[..., Any], state: State, key: np.uint64 = _FIRST_KEY, month: int = 1, events: Events = _NO_EVENTS
+) -> None:
+    """Call a phase's kernel on a state, as the month does: its arguments bear the names of the state's arrays."""
+    rules, c = state.rules[0], state.coalition[0]
+    known = {
+        "key": key, "month": month, "rules": rules, "c": c, "K": state.structural.size,
+        "tables": state.table_share.size, "backbone": int(np.flatnonzero(state.kind == BACKBONE)[0]),
+        "applying": fund.applying(rules, c, month), "chosen": state.offered, "talked": state.offered,
+        **_POSITIONS, **{name: getattr(events, field) for name, field in _EVENT_ARRAYS.items()},
+    }  # fmt: skip
+    names = inspect.signature(phase.py_func).parameters  # type: ignore[attr-defined]
+    phase(*(known[name] if name in known else getattr(state, name) for name in names))
+
+
+# Any rules (Hypothesis)
+
+
+def value_of(rule: Parameter) -> st.SearchStrategy[Value]:
+    """A value within the declared bounds; the default, the edges and usual sizes come up often."""
+    if rule.choices:
+        return st.sampled_from(rule.choices)
+    if rule.kind == "switch":
+        return st.booleans()
+    if rule.kind == "count":
+        low, high = int(rule.low), int(rule.high)
+        return st.one_of(st.just(int(rule.default)), st.integers(low, min(high, low + 12)), st.integers(low, high))
+    usual = min(rule.high, max(2.0 * float(rule.default), 0.1))
+    return st.one_of(
+        st.just(float(rule.default)),
+        st.floats(rule.low, usual),
+        st.floats(rule.low, rule.high),
+        st.sampled_from((rule.low, rule.high)),
+    )
