@@ -95,91 +95,108 @@ def run_months(s, events, key, start, out):
         start: Month of the state (0 at the start).
         out: (n, len(METRICS)); row i receives month start + 1 + i.
     """
-    c = s.coalition[0]
-    rules = s.rules[0]
-    K = s.structural.size
-    tables = s.table_share.size
+    (
+        kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
+        stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
+        consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
+        met, mobilized, mobilized_next, leader, voice, weight, weight_budget, score, pool, offered, held_in,
+        indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
+        table_speed, table_decided, targets, structural, regrowth, group_size, group_affected, group_exposure,
+        worst_exposure, group_barrier, driver, gap, pressure, opposition, fit, norm, wins, pending, survival,
+        decision, budget_origin, commitment, spend, coalition, all_rules, rules_flat, event_done, log, logged,
+    ) = s  # fmt: skip
+    c = coalition[0]
+    rules = all_rules[0]
+    K = structural.size
+    tables = table_share.size
     backbone = 0
-    for i in range(s.kind.size):
-        if s.kind[i] == 2:
+    for i in range(kind.size):
+        if kind[i] == 2:
             backbone = i
     for step in range(out.shape[0]):
         month = start + 1 + step
         if c.alive == 1.0:
             reform.mandate(
-                month, K, s.rules_flat, SETS, events.month, events.motion, events.event, events.field, events.value,
-                s.event_done, s.decision, s.budget_origin, s.log, s.logged,
+                month, K, rules_flat, SETS, events.month, events.motion, events.event, events.field, events.value,
+                event_done, decision, budget_origin, log, logged,
             )  # fmt: skip
             convene.convene(
                 key, month, rules, c, K,
-                s.kind, s.active, s.paid, s.affected, s.neighborhood, s.draw_id, s.barrier,
-                s.x, s.agency, s.trust, s.engagement, s.grievance,
-                s.member, s.present, s.came, s.leader, s.score, s.pool, s.offered, s.held_in,
-                s.indptr, s.indices, s.tie,
-                s.table_start, s.table_agents, s.table_residents, s.table_institutions, s.table_decided,
-                s.decision, s.spend, s.log, s.logged,
+                kind, active, paid, affected, neighborhood, draw_id, barrier,
+                x, agency, trust, engagement, grievance,
+                member, present, came, leader, score, pool, offered, held_in,
+                indptr, indices, tie,
+                table_start, table_agents, table_residents, table_institutions, table_decided,
+                decision, spend, log, logged,
             )  # fmt: skip
         else:
-            fund.disband(c, s.kind, s.member, s.present, s.came, s.weight, s.weight_budget, s.spend, s.table_speed, s.table_decided)
+            fund.disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided)
         deliberate.deliberate(
-            rules, c, s.kind, s.active, s.table, s.member, s.present, s.voice, s.resources, s.skill, s.agency, s.openness,
-            s.x, s.x0, s.x_next, s.origin, s.origin_next, s.indptr, s.indices, s.tie,
+            rules, c, kind, active, table, member, present, voice, resources, skill, agency, openness,
+            x, x0, x_next, origin, origin_next, indptr, indices, tie,
         )  # fmt: skip
         if c.alive == 1.0:
             decide.decide(
                 rules, c, K, backbone,
-                s.kind, s.active, s.affected, s.member, s.present, s.voice, s.x, s.origin, s.weight, s.weight_budget, s.offered,
-                s.table_start, s.table_agents, s.table_share, s.table_speed, s.table_decided, s.targets,
-                s.decision, s.budget_origin, s.commitment, s.spend,
+                kind, active, affected, member, present, voice, x, origin, weight, weight_budget, offered,
+                table_start, table_agents, table_share, table_speed, table_decided, targets,
+                decision, budget_origin, commitment, spend,
             )  # fmt: skip
             coordinate.coordinate(
                 rules, c, fund.applying(rules, c, month), tables,
-                s.kind, s.paid, s.member, s.present, s.leader, s.skill, s.spend,
+                kind, paid, member, present, leader, skill, spend,
             )  # fmt: skip
         serve.serve(
             key, month, rules, c, K, tables,
-            s.active, s.paid, s.kind, s.home, s.draw_id, s.exposure, s.weight, s.weight_budget,
-            s.skill, s.agency, s.trust, s.resources, s.member, s.met, s.score, s.pool, s.table_start, s.table_agents,
-            s.regrowth, s.group_size, s.group_affected, s.group_exposure, s.group_barrier, s.gap, s.fit,
-            s.decision, s.commitment, s.spend, s.log, s.logged,
+            active, paid, kind, home, draw_id, exposure, weight, weight_budget,
+            skill, agency, trust, resources, member, met, score, pool, table_start, table_agents,
+            regrowth, group_size, group_affected, group_exposure, group_barrier, gap, fit,
+            decision, commitment, spend, log, logged,
         )  # fmt: skip
         organize.organize(
             key, month, rules, c, K, tables,
-            s.kind, s.active, s.paid, s.draw_id, s.exposure, s.threshold, s.agency, s.consciousness, s.trust, s.skill, s.fatigue,
-            s.present, s.met, s.mobilized, s.mobilized_next, s.leader, s.score, s.pool, s.offered,
-            s.table_start, s.table_agents, s.indptr, s.indices, s.tie,
-            s.spend, s.log, s.logged,
+            kind, active, paid, draw_id, exposure, threshold, agency, consciousness, trust, skill, fatigue,
+            present, met, mobilized, mobilized_next, leader, score, pool, offered,
+            table_start, table_agents, indptr, indices, tie,
+            spend, log, logged,
         )  # fmt: skip
         advocate.advocate(
             key, month, rules, c, K, tables,
-            s.kind, s.active, s.home, s.stake, s.openness, s.resources, s.agency, s.x, s.fatigue, s.mobilized,
-            s.group_size, s.group_exposure, s.driver, s.pressure, s.opposition, s.norm, s.wins, s.pending, s.survival,
-            s.decision, s.commitment, s.spend, s.log, s.logged,
+            kind, active, home, stake, openness, resources, agency, x, fatigue, mobilized,
+            group_size, group_exposure, driver, pressure, opposition, norm, wins, pending, survival,
+            decision, commitment, spend, log, logged,
         )  # fmt: skip
         if c.alive == 1.0:
             contend.contend(
                 key, month, rules, c, K, tables,
-                s.kind, s.active, s.paid, s.home, s.draw_id, s.stake, s.x, s.x0, s.openness, s.engagement, s.grievance,
-                s.member, s.present, s.mobilized, s.weight, s.table_start, s.table_agents, s.pressure, s.decision, s.spend,
-                s.log, s.logged,
+                kind, active, paid, home, draw_id, stake, x, x0, openness, engagement, grievance,
+                member, present, mobilized, weight, table_start, table_agents, pressure, decision, spend,
+                log, logged,
             )  # fmt: skip
-            evaluate.evaluate(key, month, rules, c, K, tables, s.kind, s.present, s.structural, s.belief, s.fit, s.spend)
+            evaluate.evaluate(key, month, rules, c, K, tables, kind, present, structural, belief, fit, spend)
             fund.fund(
                 key, month, rules, c, K, tables,
-                s.kind, s.paid, s.member, s.resources, s.engagement, s.trust, s.grievance,
-                s.structural, s.group_affected, s.group_exposure, s.driver, s.gap, s.log, s.logged,
+                kind, paid, member, resources, engagement, trust, grievance,
+                structural, group_affected, group_exposure, driver, gap, log, logged,
             )  # fmt: skip
             reform.reform(
-                key, month, rules, s.rules_flat, SETS, VOTES_FIRST, VOTES_LAST, c, K, backbone,
-                events.month, events.motion, events.event, events.field, events.value, s.event_done,
-                s.kind, s.draw_id, s.member, s.present, s.mobilized, s.voice, s.openness, s.belief, s.x, s.weight,
-                s.score, s.pool, s.offered,
-                s.table_start, s.table_agents, s.table_share, s.table_decided, s.decision, s.budget_origin, s.log, s.logged,
+                key, month, rules, rules_flat, SETS, VOTES_FIRST, VOTES_LAST, c, K, backbone,
+                events.month, events.motion, events.event, events.field, events.value, event_done,
+                kind, draw_id, member, present, mobilized, voice, openness, belief, x, weight,
+                score, pool, offered,
+                table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
             )  # fmt: skip
         experience.experience(
             rules, c, K,
-            s.kind, s.active, s.paid, s.group, s.home, s.perm, s.exposure, s.mission, s.barrier, s.stake, s.agency_base, s.trust_base,
-            s.x, s.x0, s.belief, s.agency, s.consciousness, s.skill, s.trust, s.openness, s.resources,
-            s.member, s.present, s.mobilized, s.leader, s.weight, s.structural, s.group_size, s.driver, s.gap, s.decision,
+            kind, active, paid, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
+            x, x0, belief, agency, consciousness, skill, trust, openness, resources,
+            member, present, mobilized, leader, weight, structural, group_size, driver, gap, decision,
         )  # fmt: skip
-        measure(s, month, out[step])
+        measure_arrays(
+            month, rules, c, K, out[step], pool,
+            kind, active, paid, affected, x, belief, agency, trust, openness, engagement, grievance,
+            member, present, mobilized, leader, weight, weight_budget,
+            table_start, table_agents, table_residents, table_institutions, table_share,
+            structural, group_size, group_affected, group_exposure, worst_exposure, driver, gap,
+            pressure, opposition, fit, wins, decision, budget_origin, commitment,
+        )  # fmt: skip

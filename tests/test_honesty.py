@@ -327,7 +327,8 @@ def null_world(values: dict, nobody_is_paid: bool = False) -> tuple[np.ndarray, 
         "community.spread": 0.0, "community.organizers": 2,
         **fixed_budget(organizing=0.1, supports=0.1, training=0.1, evaluation=0.1),
         G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0, G + "convene.quorum": 0.0,
-        M + "situation": 0.0, M + "judgment": 0.0, F + "contribution": 0.0, G + "evaluate.community_indicators": 0.0,
+        M + "situation": 0.0, M + "judgment": 0.0, F + "grant_end": 1200, F + "contribution": 0.0,
+        G + "evaluate.community_indicators": 0.0,
     }  # fmt: skip
     scenario = plain(fixed | values)
     key = key_of(11)
@@ -365,7 +366,6 @@ WHO_DECIDES = (
     {G + "convene.invitation": "by_election"},
     {G + "convene.invitation": "one_to_one"},
     {G + "coordinate.delegated.agenda": 1.0, C + "control_growth": 0.5},
-    {G + "deliberate.influence": "bounded_confidence"},
 )
 
 

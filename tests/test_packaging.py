@@ -26,9 +26,12 @@ VERSION = PROJECT["project"]["version"]
 SCENARIOS = sorted(path.name for path in (ROOT / "scenarios").glob("*.yaml"))
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "cej_sim").rglob("*.py"))
 
+# The argument that early releases of Python 3.11 do not have, and later ones warn without.
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
 LOOK = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 import cej_sim
 from cej_sim.reading import load, shipped
 found = {name: [str(path), load(name).hash()] for name, path in shipped().items()}
@@ -43,7 +46,7 @@ def normal(requirement: str) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> dict[str, Path]:
-    """Wheel and source archive of the checkout, an editable wheel, and a wheel built from the unpacked source archive."""
+    """Wheel, source archive and editable wheel of the checkout, and a wheel built from the unpacked source archive."""
     folder = tmp_path_factory.mktemp("built")
     before = Path.cwd()
     try:
@@ -53,7 +56,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
         (folder / "editable").mkdir()
         editable = folder / "editable" / hatchling.build.build_editable(str(folder / "editable"))
         with tarfile.open(sdist) as archive:
-            archive.extractall(folder / "unpacked", filter="data")
+            archive.extractall(folder / "unpacked", **SAFELY)
         os.chdir(folder / "unpacked" / f"cej_sim-{VERSION}")
         (folder / "again").mkdir()
         again = folder / "again" / hatchling.build.build_wheel(str(folder / "again"))
@@ -68,10 +71,10 @@ def unpacked(wheel: Path, folder: Path) -> Path:
     return folder
 
 
-def look_from(place: Path, elsewhere: Path) -> tuple[str, str, dict[str, list[str]]]:
-    """What the package in a place says of itself to a fresh process in another directory."""
-    done = subprocess.run([sys.executable, "-I", "-c", LOOK, str(place)],
-                          cwd=elsewhere, capture_output=True, text=True, check=False)  # fmt: skip
+def look_from(places: list[Path], elsewhere: Path) -> tuple[str, str, dict[str, list[str]]]:
+    """What the package found in these places says of itself to a fresh process in another directory."""
+    command = [sys.executable, "-I", "-c", LOOK, *map(str, places)]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     file, version, found = json.loads(done.stdout)
     return file, version, found
@@ -96,7 +99,15 @@ def test_the_source_archive_builds_the_same_wheel(built):
 def test_the_source_archive_can_be_tested(built):
     with tarfile.open(built["sdist"]) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    wanted = {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "constraints.txt", "docs/comparison.png", ".ci/run"}
+    wanted = {
+        "README.md",
+        "LICENSE",
+        "CITATION.cff",
+        "CHANGELOG.md",
+        "constraints.txt",
+        "docs/comparison.png",
+        ".ci/run",
+    }
     wanted |= {f"scenarios/{name}" for name in SCENARIOS}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.yaml")}
@@ -108,7 +119,7 @@ def test_an_installed_wheel_finds_its_own_scenarios(built, tmp_path):
     """By name and from anywhere; the numbers must be those of the checkout's files."""
     place = unpacked(built["wheel"], tmp_path / "site")
     (tmp_path / "elsewhere").mkdir()
-    file, version, found = look_from(place, tmp_path / "elsewhere")
+    file, version, found = look_from([place], tmp_path / "elsewhere")
     assert Path(file) == place / "cej_sim" / "__init__.py"
     assert version == VERSION
     assert sorted(f"{name}.yaml" for name in found) == SCENARIOS
@@ -118,20 +129,18 @@ def test_an_installed_wheel_finds_its_own_scenarios(built, tmp_path):
 
 
 def test_a_checkout_finds_the_files_that_people_edit(tmp_path):
-    file, _, found = look_from(ROOT, tmp_path)
+    file, _, found = look_from([ROOT], tmp_path)
     assert Path(file) == ROOT / "cej_sim" / "__init__.py"
     assert {path for path, _ in found.values()} == {str(ROOT / "scenarios" / name) for name in SCENARIOS}
 
 
 def test_an_editable_install_leads_to_the_checkout(built, tmp_path):
+    """The folder it installs into stands on the path before the folders that its .pth files name."""
     place = unpacked(built["editable"], tmp_path / "site")
     (pth,) = place.glob("*.pth")
-    assert Path(pth.read_text(encoding="utf-8").strip()) == ROOT
-    code = f"import site; site.addsitedir({str(place)!r})\n" + LOOK.replace("sys.path.insert(0, sys.argv[1])", "")
-    code = f"import sys; sys.path = [p for p in sys.path if p != {str(ROOT)!r}]\n" + code
-    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    file, _, found = json.loads(done.stdout)
+    (named,) = pth.read_text(encoding="utf-8").splitlines()
+    assert Path(named) == ROOT
+    file, _, found = look_from([place, Path(named)], tmp_path)
     assert Path(file) == ROOT / "cej_sim" / "__init__.py"
     assert {path for path, _ in found.values()} == {str(ROOT / "scenarios" / name) for name in SCENARIOS}
 
@@ -164,7 +173,12 @@ def test_every_pin_is_plain_and_everything_declared_is_pinned():
     pins = [line for line in lines if line and not line.startswith("#")]
     assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)] == []
     extras = PROJECT["project"]["optional-dependencies"]
-    declared = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"], *extras["test"], *extras["dev"]]
+    declared = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["build-system"]["requires"],
+        *extras["test"],
+        *extras["dev"],
+    ]
     assert {normal(line) for line in declared} - {"cej-sim"} <= {normal(line) for line in pins}
 
 
@@ -177,7 +191,9 @@ def test_versions_agree():
 
 
 def test_supported_pythons_agree():
-    named = re.findall(r"3\.\d+", (ROOT / "README.md").read_text(encoding="utf-8").split("You need Python")[1].split(".\n")[0])
+    named = re.findall(
+        r"3\.\d+", (ROOT / "README.md").read_text(encoding="utf-8").split("You need Python")[1].split(".\n")[0]
+    )
     classified = [line.rsplit(" ", 1)[1] for line in PROJECT["project"]["classifiers"] if ":: 3." in line]
     assert named[:3] == classified == ["3.11", "3.12", "3.13"]
     assert PROJECT["project"]["requires-python"] == ">=3.11,<3.14"

@@ -1,4 +1,4 @@
-"""What the README shows is true: its commands and examples run, its tables agree with the code, its links lead somewhere."""
+"""What the README shows is true: commands and examples run, tables agree with the code, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -143,7 +143,10 @@ def rows_of(heading: str) -> list[list[str]]:
 
 
 def test_the_table_of_phases_is_the_codes_own():
-    shown = [(number, re.sub(r"\[(\w+)\].*", r"\1", link), asked) for number, link, asked in rows_of("The idea on one screen")]
+    shown = [
+        (number, re.sub(r"\[(\w+)\].*", r"\1", link), asked)
+        for number, link, asked in rows_of("The idea on one screen")
+    ]
     assert shown == [
         (str(number), name, asked)
         for number, (name, (_, asked)) in enumerate(zip(month.PHASE_NAMES, month.PHASES, strict=True), start=1)
