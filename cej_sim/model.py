@@ -31,6 +31,7 @@ from cej_sim.population import populate
 from cej_sim.reading import load
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, budget_problems, encode_events, value_problem
 from cej_sim.state import BACKBONE, INSTITUTION, ORGANIZER, RESIDENT, State, Ties
+from cej_sim.warmup import prepare
 
 
 class RuleView(Mapping[str, Value]):
@@ -193,6 +194,7 @@ class CoalitionModel(Model):
         super().__init__(rng=int(self._key))
         self._month = 0
         self._events = encode_events(self.coalition_scenario)
+        prepare()
         self.state: State = populate(self.coalition_scenario, int(self._key))
         self._by_row: list[Member] = []
         if agents:

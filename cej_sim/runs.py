@@ -30,6 +30,7 @@ from cej_sim.month import measure, run_months
 from cej_sim.population import populate
 from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, PARAMETERS, Event, Scenario, encode_events
 from cej_sim.state import KINDS, State
+from cej_sim.warmup import prepare, usable_processors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,13 +81,6 @@ def request_problems(
 
 def _not_whole(value: object) -> bool:
     return isinstance(value, bool) or not isinstance(value, int | np.integer)
-
-
-def usable_processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def grant_schedule(scenario: Scenario, months: int) -> NDArray[np.float64]:
@@ -293,6 +287,7 @@ def _each(
     progress: Progress | None,
 ) -> None:
     """Do every task on a pool of threads; on the first failure or Ctrl-C, stop the others and raise."""
+    prepare()
     stop = threading.Event()
     if progress is not None:
         progress(0, len(tasks))

@@ -281,12 +281,13 @@ def test_without_money_and_feedbacks_the_burden_stays(name):
 @pytest.mark.parametrize("name", ["collective_impact", "community_led"])
 def test_only_money_or_people_lower_the_burden(name):
     """With all feedbacks but no money from anywhere, only mobilized people can change something, by policies alone."""
-    rows = np.stack([history(shipped(name, no_money({"community.threshold": 0.2, C + "opposition": 0.0})), run=run)[0] for run in range(5)])
+    eager = {"community.threshold": 0.2, C + "opposition": 0.0, C + "emergence": 0.5, C + "lift": 3.0}
+    rows = histories(shipped(name, no_money(eager)), 10)
     assert not rows[:, :, COLUMN["service_coverage"]].any()
-    quiet = rows[:, -1, COLUMN["policy_wins"]] == 0.0
-    np.testing.assert_array_equal(rows[quiet, -1, COLUMN["burden"]], 1.0)
-    assert (~quiet).any()
-    assert (rows[~quiet, -1, COLUMN["burden"]] < 1.0).all()
+    won = rows[:, -1, COLUMN["policy_wins"]] > 0.0
+    assert 0 < won.sum() < 10
+    assert (rows[won, -1, COLUMN["burden"]] < 1.0).all()
+    np.testing.assert_array_equal(rows[~won, -1, COLUMN["burden"]], 1.0)
 
 
 NO_CAMPAIGN = {
@@ -324,7 +325,7 @@ def null_world(values: dict, nobody_is_paid: bool = False) -> tuple[np.ndarray, 
     cannot matter), renewal is sure, and a quorum is whoever comes.
     """
     fixed = {
-        "community.spread": 0.0, "community.organizers": 2,
+        "community.spread": 0.0, G + "decide.meeting_hours": 4.0,
         **fixed_budget(organizing=0.1, supports=0.1, training=0.1, evaluation=0.1),
         G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0, G + "convene.quorum": 0.0,
         M + "situation": 0.0, M + "judgment": 0.0, F + "grant_end": 1200, F + "contribution": 0.0,
