@@ -73,9 +73,7 @@ def uniform(key, who, month, stream):
         stream: One of this module's stream numbers.
     """
     word = np.uint64(key)
-    a, b, _, _ = philox(
-        np.uint64(who), np.uint64(month), np.uint64(stream), np.uint64(0), word & _MASK, word >> _32
-    )
+    a, b, _, _ = philox(np.uint64(who), np.uint64(month), np.uint64(stream), np.uint64(0), word & _MASK, word >> _32)
     return (np.float64(a >> _5) * _2_26 + np.float64(b >> _6)) / _2_53
 
 

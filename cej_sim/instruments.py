@@ -75,7 +75,9 @@ def change_log(state: State, scenario: Scenario) -> list[dict[str, Any]]:
         elif event in ("challenge", "institution_left", "institution_joined"):
             who = names[subject]
         elif event in ("mandate", "motion_passed", "motion_failed"):
-            who = ", ".join(f"{path.removeprefix('governance.')} = {value}" for path, value in scenario.events[subject].set)
+            who = ", ".join(
+                f"{path.removeprefix('governance.')} = {value}" for path, value in scenario.events[subject].set
+            )
         else:
             who = END_REASONS[subject] if event == "coalition_ended" else ""
         category, text = LOG_TEXTS[event]
@@ -84,7 +86,8 @@ def change_log(state: State, scenario: Scenario) -> list[dict[str, Any]]:
     return entries
 
 
-# Levels of the spectra, from least to most. The cut points on realized shares are assumed: the sources describe levels in words.
+# Levels of the spectra, from least to most. The cut points on realized shares are assumed: the sources describe
+# levels in words.
 IAP2 = ("inform", "consult", "involve", "collaborate", "empower")
 CDC_CONTINUUM = ("outreach", "consult", "involve", "collaborate", "shared leadership")
 OWNERSHIP_SPECTRUM = ("ignore", "inform", "consult", "involve", "collaborate", "defer to")
@@ -128,7 +131,8 @@ def spectra(metrics: dict[str, float]) -> dict[str, str]:
     }
 
 
-#: Survey items: (code, statement, what of the state it reads). Written for this package in the manner of Butterfoss's and Wolff's surveys.
+#: Survey items: (code, statement, what of the state it reads). Written for this package in the manner of Butterfoss's
+#: and Wolff's surveys.
 SURVEY_ITEMS: tuple[tuple[str, str, str], ...] = (
     ("voice_1", "My opinion is heard in this coalition.", "voice"),
     ("voice_2", "People like me have a real say in decisions.", "voice"),
@@ -185,7 +189,8 @@ def survey(state: State, key: int, month: int, noise: float = 0.15) -> list[dict
 
 
 def cronbach_alpha(answers: np.ndarray) -> float:
-    """Internal consistency (Cronbach 1951) of answers (people, items); NaN with fewer than two of either or without variance."""
+    """Internal consistency (Cronbach 1951) of answers (people, items); NaN with fewer than two of either or without
+    variance."""
     answers = np.asarray(answers, float)
     if answers.ndim != 2 or min(answers.shape) < 2:
         return float("nan")

@@ -27,7 +27,7 @@ from cej_sim.phases import (
     reform,
     serve,
 )
-from cej_sim.state import ACTION, BUDGET_LINES
+from cej_sim.state import ACTION, BACKBONE, BUDGET_LINES
 
 #: The phases of a month, in order: (module, what it asks).
 PHASES = (
@@ -111,7 +111,7 @@ def run_months(s, events, key, start, out):
     tables = table_share.size
     backbone = 0
     for i in range(kind.size):
-        if kind[i] == 2:
+        if kind[i] == BACKBONE:
             backbone = i
     for step in range(out.shape[0]):
         month = start + 1 + step

@@ -32,7 +32,7 @@ PANELS: tuple[str, ...] = (
     "agenda_origin",
     "affected_attendance",
     "coordination",
-    "alive",
+    "funded",
 )
 
 #: The residents' staircase: metric -> plain word. The first two are set, the others happen.

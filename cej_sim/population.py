@@ -1,7 +1,9 @@
 """A scenario and a key become the starting state: who lives there, what they want, and how they are tied.
 
-Every attribute has its own stream and every agent its own identity in it, so adding an organizer or an institution moves nobody else.
-Distributions are bell-shaped (sums of uniforms) around the scenario's means and cut at the bounds; spreads not named by a parameter are assumed.
+Every attribute has its own stream and every agent its own identity in it, so adding an organizer or an institution
+moves nobody else.
+Distributions are bell-shaped (sums of uniforms) around the scenario's means and cut at the bounds; spreads not named
+by a parameter are assumed.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from cej_sim.state import BACKBONE, COALITION_DTYPE, INSTITUTION, ORGANIZER, ORG
 
 # One stream per attribute (see draws.py). Numbers are part of what a seed means: never reuse or reorder them.
 (
-    GROUP, AGENCY, TRUST, SKILL, CONSCIOUSNESS, OPENNESS, RESOURCES, STAKE, HAS_STAKE, BARRIER, THRESHOLD, HOME, ENGAGEMENT, STRATEGY,
+    GROUP, AGENCY, TRUST, SKILL, CONSCIOUSNESS, OPENNESS, RESOURCES, STAKE, HAS_STAKE, BARRIER, THRESHOLD, HOME,
+    ENGAGEMENT, STRATEGY,
 ) = range(ATTRIBUTE, ATTRIBUTE + 14)  # fmt: skip
 EXPOSURE = ATTRIBUTE + 100  # plus the issue
 BELIEF = ATTRIBUTE + 200  # plus the issue
@@ -34,7 +37,8 @@ ORGANIZER_ROWS = 4
 
 @kernel
 def _convictions(
-    spread, noise_priority, noise_strategy, noise_line, active, group, home, perm, exposure, mission, barrier, stake, x0,
+    spread, noise_priority, noise_strategy, noise_line, active, group, home, perm, exposure, mission, barrier,
+    stake, x0,
     belief, consciousness, openness, resources, skill, structural, group_size, driver, gap,
 ):  # fmt: skip
     """Starting convictions: what the situation asks for, seen with each agent's own error."""
@@ -44,7 +48,8 @@ def _convictions(
     for i in range(n):
         for k in range(K):
             x0[i, k] = 1.0 / K
-        wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness, resources, skill,
+        wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
+              resources, skill,
               structural, group_size, driver, gap, out)  # fmt: skip
         total = 0.0
         for k in range(K):
@@ -52,12 +57,15 @@ def _convictions(
             total += x0[i, k]
         for k in range(K):
             x0[i, k] /= total
-        wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness, resources, skill,
+        wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
+              resources, skill,
               structural, group_size, driver, gap, out)  # fmt: skip
         x0[i, K] = min(1.0, max(0.0, out[K] + 0.08 * spread * noise_strategy[i]))
         total = 0.0
         for line in range(L):
-            x0[i, K + 1 + line] = max(0.05 * out[K + 1 + line], out[K + 1 + line] * (1.0 + 0.3 * spread * noise_line[i, line]))
+            x0[i, K + 1 + line] = max(
+                0.05 * out[K + 1 + line], out[K + 1 + line] * (1.0 + 0.3 * spread * noise_line[i, line])
+            )
             total += x0[i, K + 1 + line]
         for line in range(L):
             x0[i, K + 1 + line] /= total
@@ -85,7 +93,9 @@ def head_counts(scenario: Scenario) -> dict[str, int]:
         imported = network.imported_counts(file)
         counts["institution"] = imported["institution"]
         counts["organizer"] = max(counts["organizer"], imported["organizer"])
-        counts["resident"] = imported["resident"] if file.residents is None else max(counts["resident"], imported["resident"])
+        counts["resident"] = (
+            imported["resident"] if file.residents is None else max(counts["resident"], imported["resident"])
+        )
     return counts
 
 
@@ -95,7 +105,8 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     Args:
         scenario: What to build.
         key: The run's key, from ``draws.run_key``.
-        permuted: A kind whose burdens and missions speak for the next issue instead (the probe of causal influence), or None.
+        permuted: A kind whose burdens and missions speak for the next issue instead (the probe of causal influence),
+        or None.
         disjoint: Tie people and organizations only within their table (the backbone excepted).
 
     Raises:
@@ -110,7 +121,12 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     n = sum(sizes.values())
     K = len(scenario.issues)
     width = K + 1 + L
-    first = {RESIDENT: 0, INSTITUTION: residents, BACKBONE: residents + institutions, ORGANIZER: residents + institutions + 1}
+    first = {
+        RESIDENT: 0,
+        INSTITUTION: residents,
+        BACKBONE: residents + institutions,
+        ORGANIZER: residents + institutions + 1,
+    }
     rows = {kind: slice(first[kind], first[kind] + sizes[kind]) for kind in sizes}
     r, inst, org, backbone = rows[RESIDENT], rows[INSTITUTION], rows[ORGANIZER], first[BACKBONE]
 
@@ -147,7 +163,9 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     # Attributes
     spread = float(value["community.spread"])
 
-    def around(mean: float | Floats, deviation: float, stream: int, where: slice, low: float = 0.02, high: float = 0.98) -> Floats:
+    def around(
+        mean: float | Floats, deviation: float, stream: int, where: slice, low: float = 0.02, high: float = 0.98
+    ) -> Floats:
         return np.clip(mean + spread * deviation * bells(uint_key, draw_id[where], stream), low, high)
 
     def of_group(name: str) -> Floats:
@@ -180,12 +198,19 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     consciousness = by_kind("consciousness", 0.12, CONSCIOUSNESS)
     openness = by_kind("openness", 0.15, OPENNESS)
     openness[residents:] = around(
-        float(value["community.institution_openness"]), float(value["community.institution_openness_spread"]), OPENNESS, slice(residents, n)
+        float(value["community.institution_openness"]),
+        float(value["community.institution_openness_spread"]),
+        OPENNESS,
+        slice(residents, n),
     )
     resources = by_kind("resources", 0.08, RESOURCES)
     stake = np.zeros(n)
     held = uniforms(uint_key, draw_id[r], 0, HAS_STAKE) < 0.25
-    stake[r] = np.where(held, np.minimum(1.0, 8.0 * float(value["community.resident_stake"]) * uniforms(uint_key, draw_id[r], 0, STAKE)), 0.0)
+    stake[r] = np.where(
+        held,
+        np.minimum(1.0, 8.0 * float(value["community.resident_stake"]) * uniforms(uint_key, draw_id[r], 0, STAKE)),
+        0.0,
+    )
     if spread == 0.0:
         stake[r] = float(value["community.resident_stake"])
     stake[inst] = around(float(value["community.institution_stake"]), 0.2, STAKE, inst, 0.0, 1.0)
@@ -230,7 +255,8 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     noise_priority = np.stack([bells(uint_key, draw_id, PRIORITY + k) for k in range(K)], axis=1)
     noise_line = np.stack([bells(uint_key, draw_id, LINE + line) for line in range(L)], axis=1)
     _convictions(
-        spread, noise_priority, bells(uint_key, draw_id, STRATEGY), noise_line, active, group, home, perm, exposure, mission,
+        spread, noise_priority, bells(uint_key, draw_id, STRATEGY), noise_line, active, group, home, perm, exposure,
+        mission,
         barrier, stake, x0, belief, consciousness, openness, resources, skill, structural, group_size, driver, gap,
     )  # fmt: skip
 
@@ -259,7 +285,9 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     decision = np.empty(width)
     decision[:K] = 1.0 / K
     decision[K] = min(rule.decide_strategy, rule.decide_strategy_max)
-    lines = [rule[f"decide_budget_{line}"] for line in ("coordination", "organizing", "supports", "training", "evaluation")]
+    lines = [
+        rule[f"decide_budget_{line}"] for line in ("coordination", "organizing", "supports", "training", "evaluation")
+    ]
     decision[K + 1 :] = [*lines, max(0.0, 1.0 - sum(lines))]
     spend = c.money * decision[K + 1 :]
     if organizers == 0:
@@ -275,21 +303,30 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     member[backbone] = True
     log_rows = 64 + scenario.months * (16 + 2 * K + tables) + 24 * institutions
     return State(
-        kind=kind, active=active, paid=paid, affected=affected, group=group, neighborhood=neighborhood, table=table, home=home,
-        perm=perm, draw_id=draw_id, exposure=exposure, barrier=barrier, mission=mission, stake=stake, threshold=threshold,
+        kind=kind, active=active, paid=paid, affected=affected, group=group, neighborhood=neighborhood, table=table,
+        home=home,
+        perm=perm, draw_id=draw_id, exposure=exposure, barrier=barrier, mission=mission, stake=stake,
+        threshold=threshold,
         agency_base=agency.copy(), trust_base=trust.copy(), x=x0.copy(), x0=x0, x_next=np.empty_like(x0), belief=belief,
-        origin=(kind == RESIDENT).astype(float), origin_next=floats(n), agency=agency, consciousness=consciousness, skill=skill,
-        trust=trust, openness=openness, resources=resources, fatigue=floats(n), grievance=floats(n), engagement=engagement,
-        member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(), mobilized_next=flags(), leader=flags(),
+        origin=(kind == RESIDENT).astype(float), origin_next=floats(n), agency=agency, consciousness=consciousness,
+        skill=skill,
+        trust=trust, openness=openness, resources=resources, fatigue=floats(n), grievance=floats(n),
+        engagement=engagement,
+        member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(), mobilized_next=flags(),
+        leader=flags(),
         voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=floats(n), pool=floats(n), offered=flags(),
         held_in=np.zeros(neighborhoods + 1, np.int64), indptr=ties.indptr, indices=ties.indices, tie=ties.weight,
         table_start=table_start, table_agents=table_agents, table_residents=table_residents,
         table_institutions=table_institutions, table_share=table_residents / residents, table_speed=floats(tables),
         table_decided=np.zeros(tables, np.bool_), targets=floats(tables, width), structural=structural,
-        regrowth=np.array([issue.regrowth for issue in scenario.issues]), group_size=group_size, group_affected=group_affected,
-        group_exposure=group_exposure, worst_exposure=worst_exposure, group_barrier=group_barrier, driver=driver, gap=gap,
-        pressure=floats(K), opposition=floats(K), fit=np.full(K, 0.4), norm=floats(K), wins=floats(K), pending=floats(K),
+        regrowth=np.array([issue.regrowth for issue in scenario.issues]), group_size=group_size,
+        group_affected=group_affected,
+        group_exposure=group_exposure, worst_exposure=worst_exposure, group_barrier=group_barrier, driver=driver,
+        gap=gap,
+        pressure=floats(K), opposition=floats(K), fit=np.full(K, 0.4), norm=floats(K), wins=floats(K),
+        pending=floats(K),
         survival=np.ones(K), decision=decision, budget_origin=floats(L), commitment=np.full(K, 1.0 / K), spend=spend,
-        coalition=coalition, rules=rules, rules_flat=rules_flat, event_done=np.zeros(max(1, len(scenario.events)), np.bool_),
+        coalition=coalition, rules=rules, rules_flat=rules_flat, event_done=np.zeros(max(1, len(scenario.events)),
+        np.bool_),
         log=np.zeros((log_rows, 4), np.int32), logged=np.zeros(1, np.int64),
     )  # fmt: skip

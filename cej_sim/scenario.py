@@ -22,103 +22,289 @@ from cej_sim.state import BUDGET_LINES
 
 #: What describes the people and organizations at the start.
 COMMUNITY: tuple[Parameter, ...] = (
-    count("community.residents", 120, 10_000_000, "Residents", "How many residents live in the community.",
-          low=1, unit="people", source="design: a default community"),
-    count("community.institutions", 12, 1_000_000, "Institutions",
-          "How many institutions could take part; a network file may bring its own instead.",
-          low=1, unit="organizations", source="design: a default community"),
-    count("community.organizers", 2, 1_000_000, "Organizers", "How many organizers there are to pay.",
-          unit="people", effect=(("resident_leaders", 1), ("resident_agency", 1)), principle=3),
-    count("community.neighborhoods", 0, 1_000_000, "Neighborhoods", "How many neighborhoods; 0 means one per 20 residents.",
-          unit="neighborhoods", source="design: 120 residents in 6 neighborhoods"),
-    count("community.tables", 0, 1_000_000, "Tables",
-          "How many tables meet; 0 means one per 240 residents. Each sends its decision to the coalition's.",
-          unit="tables", source="assumed: a table of 40 seats for at most 240 residents"),
-    Parameter("community.spread", 1.0, "Differences between people",
-              "How much people and institutions of one kind differ; 0 makes all of a kind and group alike.", high=2.0, unit="ratio"),
-    Parameter("community.voice_spread", 0.12, "Spread of confidence", "Deviation of starting agency within a group.",
-              high=0.5, unit="agency"),
-    Parameter("community.resident_trust", 0.45, "Starting trust of residents", "Mean trust of residents in the coalition.",
-              effect=(("resident_attendance", 1),)),
-    Parameter("community.resident_skill", 0.3, "Starting skill of residents",
-              "Mean skill of residents in meetings, negotiation and programs.", effect=(("program_fit", 1),)),
-    Parameter("community.resident_consciousness", 0.3, "Starting critical consciousness",
-              "Mean readiness of residents to see causes in structures.", effect=(("mobilized", 1),)),
-    Parameter("community.resident_stake", 0.1, "Residents with a stake in the status quo",
-              "Mean interest of residents in things staying as they are.", effect=(("campaign_power", -1),)),
-    Parameter("community.resident_belief", 0.75, "Residents' grasp of root causes",
-              "Residents' mean starting belief about the structural share, as a part of the true one.", high=1.5,
-              unit="ratio"),
-    Parameter("community.resident_openness", 0.6, "Openness of residents", "Mean openness of residents to sharing power."),
+    count(
+        "community.residents",
+        120,
+        10_000_000,
+        "Residents",
+        "How many residents live in the community.",
+        low=1,
+        unit="people",
+        source="design: a default community",
+    ),
+    count(
+        "community.institutions",
+        12,
+        1_000_000,
+        "Institutions",
+        "How many institutions could take part; a network file may bring its own instead.",
+        low=1,
+        unit="organizations",
+        source="design: a default community",
+    ),
+    count(
+        "community.organizers",
+        2,
+        1_000_000,
+        "Organizers",
+        "How many organizers there are to pay.",
+        unit="people",
+        effect=(("resident_leaders", 1), ("resident_agency", 1)),
+        principle=3,
+    ),
+    count(
+        "community.neighborhoods",
+        0,
+        1_000_000,
+        "Neighborhoods",
+        "How many neighborhoods; 0 means one per 20 residents.",
+        unit="neighborhoods",
+        source="design: 120 residents in 6 neighborhoods",
+    ),
+    count(
+        "community.tables",
+        0,
+        1_000_000,
+        "Tables",
+        "How many tables meet; 0 means one per 240 residents. Each sends its decision to the coalition's.",
+        unit="tables",
+        source="assumed: a table of 40 seats for at most 240 residents",
+    ),
+    Parameter(
+        "community.spread",
+        1.0,
+        "Differences between people",
+        "How much people and institutions of one kind differ; 0 makes all of a kind and group alike.",
+        high=2.0,
+        unit="ratio",
+    ),
+    Parameter(
+        "community.voice_spread",
+        0.12,
+        "Spread of confidence",
+        "Deviation of starting agency within a group.",
+        high=0.5,
+        unit="agency",
+    ),
+    Parameter(
+        "community.resident_trust",
+        0.45,
+        "Starting trust of residents",
+        "Mean trust of residents in the coalition.",
+        effect=(("resident_attendance", 1),),
+    ),
+    Parameter(
+        "community.resident_skill",
+        0.3,
+        "Starting skill of residents",
+        "Mean skill of residents in meetings, negotiation and programs.",
+        effect=(("program_fit", 1),),
+    ),
+    Parameter(
+        "community.resident_consciousness",
+        0.3,
+        "Starting critical consciousness",
+        "Mean readiness of residents to see causes in structures.",
+        effect=(("mobilized", 1),),
+    ),
+    Parameter(
+        "community.resident_stake",
+        0.1,
+        "Residents with a stake in the status quo",
+        "Mean interest of residents in things staying as they are.",
+        effect=(("campaign_power", -1),),
+    ),
+    Parameter(
+        "community.resident_belief",
+        0.75,
+        "Residents' grasp of root causes",
+        "Residents' mean starting belief about the structural share, as a part of the true one.",
+        high=1.5,
+        unit="ratio",
+    ),
+    Parameter(
+        "community.resident_openness", 0.6, "Openness of residents", "Mean openness of residents to sharing power."
+    ),
     Parameter("community.resident_resources", 0.15, "Means of residents", "Mean resources of residents."),
-    Parameter("community.threshold", 0.52, "Mobilization threshold",
-              "Mean share of one's contacts that must be acting before one joins in; people differ widely, and some never do.", low=0.05,
-              effect=(("mobilized", -1),), source="assumed; form of Granovetter (1978)"),
-    Parameter("community.institution_agency", 0.7, "Confidence of institutions", "Mean agency of institutions' people."),
-    Parameter("community.institution_trust", 0.6, "Trust of institutions", "Mean trust of institutions in the coalition."),
-    Parameter("community.institution_skill", 0.65, "Skill of institutions", "Mean professional skill of institutions.",
-              effect=(("program_fit", 1),), factor=3),
-    Parameter("community.institution_consciousness", 0.3, "Critical consciousness of institutions",
-              "Mean readiness of institutions to see causes in structures."),
-    Parameter("community.institution_stake", 0.4, "Institutions' stake in the status quo",
-              "Mean interest of institutions in things staying as they are.", effect=(("policy_wins", -1),)),
-    Parameter("community.institution_belief", 0.5, "Institutions' grasp of root causes",
-              "Institutions' mean starting belief about the structural share, as a part of the true one.", high=1.5,
-              unit="ratio", effect=(("structural_effort", 1),)),
-    Parameter("community.institution_openness", 0.45, "Openness of institutions",
-              "Mean openness of institutions to sharing power.", effect=(("openness", 1),)),
-    Parameter("community.institution_openness_spread", 0.2, "Generous to defensive",
-              "Deviation of openness among institutions.", high=0.5, unit="openness"),
-    Parameter("community.institution_resources", 0.7, "Means of institutions", "Mean resources of institutions.",
-              effect=(("campaign_power", -1),)),
-    Parameter("community.mission", 0.7, "Pull of the mission",
-              "How far an institution's priorities are those of its own mission rather than of need."),
-    Parameter("community.host_interest", 0.4, "Own interest of the host",
-              "0: the backbone's host is neutral between issues; 1: it wants its own issue only.",
-              effect=(("agenda_congruence", -1),), principle=6),
+    Parameter(
+        "community.threshold",
+        0.52,
+        "Mobilization threshold",
+        "Mean share of one's contacts that must act before one joins in; people differ widely, and some never do.",
+        low=0.05,
+        effect=(("mobilized", -1),),
+        source="assumed; form of Granovetter (1978)",
+    ),
+    Parameter(
+        "community.institution_agency", 0.7, "Confidence of institutions", "Mean agency of institutions' people."
+    ),
+    Parameter(
+        "community.institution_trust", 0.6, "Trust of institutions", "Mean trust of institutions in the coalition."
+    ),
+    Parameter(
+        "community.institution_skill",
+        0.65,
+        "Skill of institutions",
+        "Mean professional skill of institutions.",
+        effect=(("program_fit", 1),),
+        factor=3,
+    ),
+    Parameter(
+        "community.institution_consciousness",
+        0.3,
+        "Critical consciousness of institutions",
+        "Mean readiness of institutions to see causes in structures.",
+    ),
+    Parameter(
+        "community.institution_stake",
+        0.4,
+        "Institutions' stake in the status quo",
+        "Mean interest of institutions in things staying as they are.",
+        effect=(("policy_wins", -1),),
+    ),
+    Parameter(
+        "community.institution_belief",
+        0.5,
+        "Institutions' grasp of root causes",
+        "Institutions' mean starting belief about the structural share, as a part of the true one.",
+        high=1.5,
+        unit="ratio",
+        effect=(("structural_effort", 1),),
+    ),
+    Parameter(
+        "community.institution_openness",
+        0.45,
+        "Openness of institutions",
+        "Mean openness of institutions to sharing power.",
+        effect=(("openness", 1),),
+    ),
+    Parameter(
+        "community.institution_openness_spread",
+        0.2,
+        "Generous to defensive",
+        "Deviation of openness among institutions.",
+        high=0.5,
+        unit="openness",
+    ),
+    Parameter(
+        "community.institution_resources",
+        0.7,
+        "Means of institutions",
+        "Mean resources of institutions.",
+        effect=(("campaign_power", -1),),
+    ),
+    Parameter(
+        "community.mission",
+        0.7,
+        "Pull of the mission",
+        "How far an institution's priorities are those of its own mission rather than of need.",
+    ),
+    Parameter(
+        "community.host_interest",
+        0.4,
+        "Own interest of the host",
+        "0: the backbone's host is neutral between issues; 1: it wants its own issue only.",
+        effect=(("agenda_congruence", -1),),
+        principle=6,
+    ),
 )
 
 #: What describes a group of residents; acts only through exposure, barriers and voice.
 GROUP: tuple[Parameter, ...] = (
     Parameter("groups.share", 0.5, "Share of residents", "Part of the residents who belong to the group."),
     Parameter("groups.exposure", 0.5, "Exposure", "How heavily the issues weigh on the group.", low=0.01),
-    Parameter("groups.barriers", 0.3, "Barriers",
-              "What stands in the way of coming: time, transport, child care, language, safety."),
+    Parameter(
+        "groups.barriers",
+        0.3,
+        "Barriers",
+        "What stands in the way of coming: time, transport, child care, language, safety.",
+    ),
     Parameter("groups.voice", 0.45, "Voice", "Mean sense of one's own power at the start."),
 )
 
 #: What describes an issue.
 ISSUE: tuple[Parameter, ...] = (
-    Parameter("issues.structural", 0.55, "Structural share",
-              "Part of the burden that policies and systems cause; services reach the rest."),
-    Parameter("issues.severity", 1.0, "Severity", "How heavy the issue is against the others.", low=0.01, high=10.0,
-              unit="ratio"),
-    Parameter("issues.skew", 0.0, "Weighs on the most affected",
-              "How much more the issue weighs on the most affected groups than their exposure says, and less on the others.",
-              low=-0.9, high=0.9, unit="ratio"),
-    Parameter("issues.regrowth", 0.01, "Regrowth",
-              "Part of a closed service gap that opens again each month.", high=0.2, unit="per month",
-              source="design (first guess)"),
+    Parameter(
+        "issues.structural",
+        0.55,
+        "Structural share",
+        "Part of the burden that policies and systems cause; services reach the rest.",
+    ),
+    Parameter(
+        "issues.severity",
+        1.0,
+        "Severity",
+        "How heavy the issue is against the others.",
+        low=0.01,
+        high=10.0,
+        unit="ratio",
+    ),
+    Parameter(
+        "issues.skew",
+        0.0,
+        "Weighs on the most affected",
+        "How much more the issue weighs on the most affected groups than their exposure says, and less on the others.",
+        low=-0.9,
+        high=0.9,
+        unit="ratio",
+    ),
+    Parameter(
+        "issues.regrowth",
+        0.01,
+        "Regrowth",
+        "Part of a closed service gap that opens again each month.",
+        high=0.2,
+        unit="per month",
+        source="design (first guess)",
+    ),
 )
 
 NETWORK_FAMILIES = ("neighborhoods", "small_world", "stochastic_blocks", "preferential_attachment")
 
 #: What describes a generated network.
 NETWORK: tuple[Parameter, ...] = (
-    choice("network.generate", NETWORK_FAMILIES, "Family of networks",
-           "neighborhoods: close ties at home, few beyond; small_world: Watts and Strogatz; stochastic_blocks: "
-           "ties by neighborhood; preferential_attachment: Barabasi and Albert."),
-    Parameter("network.degree", 6.0, "Ties per resident", "Mean number of other residents a resident is tied to.",
-              high=50.0, unit="ties"),
-    Parameter("network.homophily", 0.5, "Homophily",
-              "Tendency of residents to be tied to their own group, and of institutions to those with few barriers.",
-              source="assumed; McPherson, Smith-Lovin and Cook (2001) for the direction"),
-    Parameter("network.local", 0.8, "Ties within the neighborhood", "Share of residents' ties that stay in the neighborhood."),
-    Parameter("network.institution_degree", 5.0, "Ties per institution",
-              "Mean number of other institutions an institution is tied to.", high=100.0, unit="ties",
-              source="coalition steering groups name a median of 5 others (interquartile range 3 to 9)"),
-    Parameter("network.clients", 3.0, "Residents known per institution",
-              "Mean number of residents an institution is tied to.", high=100.0, unit="ties"),
+    choice(
+        "network.generate",
+        NETWORK_FAMILIES,
+        "Family of networks",
+        "neighborhoods: close ties at home, few beyond; small_world: Watts and Strogatz; stochastic_blocks: "
+        "ties by neighborhood; preferential_attachment: Barabasi and Albert.",
+    ),
+    Parameter(
+        "network.degree",
+        6.0,
+        "Ties per resident",
+        "Mean number of other residents a resident is tied to.",
+        high=50.0,
+        unit="ties",
+    ),
+    Parameter(
+        "network.homophily",
+        0.5,
+        "Homophily",
+        "Tendency of residents to be tied to their own group, and of institutions to those with few barriers.",
+        source="assumed; McPherson, Smith-Lovin and Cook (2001) for the direction",
+    ),
+    Parameter(
+        "network.local", 0.8, "Ties within the neighborhood", "Share of residents' ties that stay in the neighborhood."
+    ),
+    Parameter(
+        "network.institution_degree",
+        5.0,
+        "Ties per institution",
+        "Mean number of other institutions an institution is tied to.",
+        high=100.0,
+        unit="ties",
+        source="coalition steering groups name a median of 5 others (interquartile range 3 to 9)",
+    ),
+    Parameter(
+        "network.clients",
+        3.0,
+        "Residents known per institution",
+        "Mean number of residents an institution is tied to.",
+        high=100.0,
+        unit="ties",
+    ),
     Parameter("network.tie_strength", 0.4, "Tie strength", "Mean strength of the ties that exist at the start."),
 )
 
@@ -223,6 +409,8 @@ class Scenario:
     events: tuple[Event, ...] = ()
     expect: tuple[Expectation, ...] = ()
     path: Path | None = field(default=None, compare=False)
+
+    __iter__ = None  # not a sequence, although its values are read by path
 
     def __getitem__(self, path: str) -> Any:
         """The value of a parameter path."""
@@ -368,16 +556,21 @@ def _shown(value: object) -> str:
 
 
 def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:
-    """Values that do not go together, budgets above all: ``(path, message)`` for each, saying by how much and what the lines are.
+    """Values that do not go together, budgets above all: ``(path, message)`` for each, saying by how much and what
+    the lines are.
 
     Args:
         values: A value for every path.
         running: Look only at what binds during a run, the bounds; the budget of the start has been left by then.
     """
     problems = []
-    for section, what in (("budget_min", "the least shares"),) if running else (
-        ("budget", "the lines"),
-        ("budget_min", "the least shares"),
+    for section, what in (
+        (("budget_min", "the least shares"),)
+        if running
+        else (
+            ("budget", "the lines"),
+            ("budget_min", "the least shares"),
+        )
     ):
         base = f"governance.decide.{section}"
         lines = {line: float(values[f"{base}.{line}"]) for line in BUDGET_LINES[:-1]}
@@ -402,7 +595,9 @@ def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[
         )
     for path in () if running else ("community.neighborhoods", "community.tables"):
         if values[path] > values["community.residents"]:  # type: ignore[operator]
-            problems.append((path, f"{values[path]} for {values['community.residents']} residents; write at most one for each"))
+            problems.append(
+                (path, f"{values[path]} for {values['community.residents']} residents; write at most one for each")
+            )
     for line in BUDGET_LINES[:-1]:
         low = float(values[f"governance.decide.budget_min.{line}"])
         start = float(values[f"governance.decide.budget.{line}"])

@@ -38,7 +38,9 @@ def usable_processors() -> int:
 
 def example() -> State:
     """A tiny state: only the types of its arrays matter."""
-    return populate(Scenario("example", {**defaults(), "community.residents": 6, "community.institutions": 2}, months=1), 1)
+    return populate(
+        Scenario("example", {**defaults(), "community.residents": 6, "community.institutions": 2}, months=1), 1
+    )
 
 
 def _arguments(state: State) -> dict[str, Any]:
@@ -46,9 +48,11 @@ def _arguments(state: State) -> dict[str, Any]:
     events = encode_events(Scenario("example", defaults()))
     numbers = dict.fromkeys(("month", "K", "tables", "backbone", "votes_first", "votes_last"), 1)
     return {
-        **state._asdict(), **numbers, "key": np.uint64(1), "applying": 0.0, "c": state.coalition[0], "rules": state.rules[0],
+        **state._asdict(), **numbers, "key": np.uint64(1), "applying": 0.0, "c": state.coalition[0],
+        "rules": state.rules[0],
         "talked": state.offered, "chosen": state.offered, "sets": SETS, "row": np.zeros(len(METRICS)),
-        **{f"event_{name}": value for name, value in events._asdict().items() if name != "event"}, "event_id": events.event,
+        **{f"event_{name}": value for name, value in events._asdict().items() if name != "event"},
+        "event_id": events.event,
     }  # fmt: skip
 
 
@@ -69,10 +73,10 @@ def _part(second: bool) -> list[Any]:
     return [decide.decide, *(kernel for kernel in kernels if kernel is not decide.decide), reform.mandate]
 
 
-def compile_part(second: bool, example_file: Path) -> None:
+def compile_part(second: bool, example_file: str | Path) -> None:
     """Compile one part into the disk cache; the second part also compiles what builds a population."""
     config.OPT = type(config.OPT)(1)
-    _compile(_part(second), pickle.loads(example_file.read_bytes()))
+    _compile(_part(second), pickle.loads(Path(example_file).read_bytes()))
     if second:
         example()
 
@@ -100,17 +104,25 @@ def _compile_in_two() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "example.pickle"
         make = "import pickle, sys; from cej_sim.warmup import example; pickle.dump(example(), open(sys.argv[1], 'wb'))"
-        part = "import sys; from pathlib import Path; from cej_sim.warmup import compile_part; compile_part(True, Path(sys.argv[1]))"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
+        part = "import sys; from cej_sim.warmup import compile_part; compile_part(True, sys.argv[1])"
         search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": search}
-        made = subprocess.run(
-            [sys.executable, "-c", make, str(file)], env={**environment, "NUMBA_DISABLE_JIT": "1"}, check=False, **quiet
-        )
-        if made.returncode != 0:
+        made = _start(make, file, {**environment, "NUMBA_DISABLE_JIT": "1"})
+        if made.wait() != 0:
             return
-        second = subprocess.Popen([sys.executable, "-c", part, str(file)], env=environment, **quiet)
+        second = _start(part, file, environment)
         try:
             compile_part(False, file)
         finally:
             second.wait()
+
+
+def _start(code: str, file: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Another Python that runs some code with a file's path as its argument, and says nothing."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(file)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

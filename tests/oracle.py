@@ -23,7 +23,7 @@ import numpy as np
 from cej_sim import draws as streams
 from cej_sim.month import RULES
 from cej_sim.population import populate
-from cej_sim.scenario import Scenario
+from cej_sim.scenario import Event, Scenario
 from cej_sim.state import (
     ACTION,
     BUDGET_LINES,
@@ -387,8 +387,8 @@ class Person(mesa.Agent):
 
     # Reform
 
-    def votes_for(self, weight_after: float) -> bool:
-        rules, model = self.model.rules, self.model
+    def votes_for(self, weight_after: float, pressure: float) -> bool:
+        rules = self.model.rules
         larger = max(self.weight, weight_after)
         loss = (self.weight - weight_after) / larger if larger > 0.0 else 0.0
         z = (
@@ -396,7 +396,7 @@ class Person(mesa.Agent):
             - rules.mechanisms_power_loss * 1.2 * loss * (1.0 - 0.7 * self.openness)
             + 0.8 * (self.openness - 0.4)
             + 0.6 * (mean(self.belief) - 0.4)
-            + rules.mechanisms_popular_pressure * 1.2 * min(1.0, 4.0 * model.mobilized_share)
+            + rules.mechanisms_popular_pressure * 1.2 * pressure
         )
         return self.draw(streams.BALLOT) < s_curve(4.0 * z)
 
@@ -508,9 +508,9 @@ class Organizer(Person):
 KINDS: tuple[type[Person], ...] = (Resident, Institution, Backbone, Organizer)
 PERSONAL = (
     "active", "paid", "affected", "group", "neighborhood", "table", "home", "perm", "draw_id", "exposure", "barrier",
-    "mission", "stake", "threshold", "agency_base", "trust_base", "x", "x0", "belief", "origin", "agency", "consciousness",
-    "skill", "trust", "openness", "resources", "fatigue", "grievance", "engagement", "member", "present", "met",
-    "mobilized", "leader", "voice", "weight", "weight_budget",
+    "mission", "stake", "threshold", "agency_base", "trust_base", "x", "x0", "belief", "origin", "agency",
+    "consciousness", "skill", "trust", "openness", "resources", "fatigue", "grievance", "engagement", "member",
+    "present", "met", "mobilized", "leader", "voice", "weight", "weight_budget",
 )  # fmt: skip
 
 
@@ -792,9 +792,9 @@ class Oracle(mesa.Model):
 
     def formal_votes(self, people: list[Person]) -> dict[Person, float]:
         rules = self.rules
-        voters = [person for person in people if not isinstance(person, Organizer)]
         if rules.decide_votes_counted == "one_member_one_vote":
-            return {person: (1.0 / len(voters) if person in voters else 0.0) for person in people}
+            voters = sum(not isinstance(person, Organizer) for person in people)
+            return {person: (0.0 if isinstance(person, Organizer) else 1.0 / voters) for person in people}
         blocs = {
             Resident: rules.decide_votes_residents,
             Institution: rules.decide_votes_institutions,
@@ -804,9 +804,8 @@ class Oracle(mesa.Model):
         total = sum(share for bloc, share in blocs.items() if size[bloc])
         if total == 0.0:
             return {person: float(person is self.backbone) for person in people}
-        return {
-            person: blocs[type(person)] / total / size[type(person)] if person in voters else 0.0 for person in people
-        }
+        vote = {bloc: share / total / size[bloc] for bloc, share in blocs.items() if size[bloc]}
+        return {person: vote.get(type(person), 0.0) for person in people}
 
     def table_weights(self, table: Table) -> tuple[dict[Person, float], dict[Person, float], float]:
         """Weights over agenda and budget of those who decide at a table, and the share of those who block."""
@@ -994,9 +993,7 @@ class Oracle(mesa.Model):
         c.structural_effort = self.strategy * (
             1.0 - rules.mechanisms_fear * rules.advocate_fear * (1.0 - c.advocacy_skill)
         )
-        programs = (
-            self.spend[ACTION] * c.effect * (1.0 - c.structural_effort) * (1.0 - 0.3 * rules.serve_recruit)
-        )
+        programs = self.spend[ACTION] * c.effect * (1.0 - c.structural_effort) * (1.0 - 0.3 * rules.serve_recruit)
         self.improve_fit()
         reach = self.access()
         for issue, a in zip(self.issues, self.allocation(), strict=True):
@@ -1130,13 +1127,15 @@ class Oracle(mesa.Model):
         c.advocacy_skill += 0.04 * (self.training - c.advocacy_skill)
 
     def opposition(self, issue: Issue) -> float:
+        """Those with a stake and means, and institutions that campaign for their own interest."""
         rules = self.rules
         against = means = 0.0
         for person in self.people:
             if person.active:
                 means += person.resources
                 against += person.resources * person.stake_on(issue) * (1.0 - person.openness)
-        opposition = rules.mechanisms_opposition * rules.coefficients_opposition * against / means if means > 0.0 else 0.0
+        share = against / means if means > 0.0 else 0.0
+        opposition = rules.mechanisms_opposition * rules.coefficients_opposition * share
         rivals = sum(
             person.resources * (1.0 - person.openness) for person in self.institutions if person.home == issue.number
         )
@@ -1175,8 +1174,9 @@ class Oracle(mesa.Model):
 
     def contend(self) -> None:
         rules, c = self.rules, self.coalition
+        trained = rules.mechanisms_training * 0.008 * self.training
         for person in self.members:
-            person.openness += rules.mechanisms_training * 0.008 * self.training * (1.0 - person.openness)
+            person.openness += trained * (1.0 - person.openness)
         own = self.movement_voice
         organizing = self.lines[ORGANIZING]
         if c.challenges > 0.0 and organizing < c.organizing_before - 0.0005:
@@ -1272,11 +1272,10 @@ class Oracle(mesa.Model):
         visible += rules.funder_equity_priority * min(1.0, 2.0 * relief)
         c.seen += 0.1 * (visible - c.seen)
         c.controversy *= 0.95
-        if c.funded == 1.0:
-            if self.month >= rules.funder_grant_end or (
-                self.month % rules.funder_cycle == 0 and not self.renewed()
-            ):
-                c.funded = 0.0
+        over = self.month >= rules.funder_grant_end
+        due = self.month % rules.funder_cycle == 0
+        if c.funded == 1.0 and (over or (due and not self.renewed())):
+            c.funded = 0.0
         given = 0.0
         for person in self.members:
             given += person.resources * (person.engagement if person.paid else person.trust)
@@ -1314,11 +1313,7 @@ class Oracle(mesa.Model):
     def reform(self) -> None:
         rules, c = self.rules, self.coalition
         c.motion_clock += 1.0
-        waiting = [
-            number
-            for number, event in enumerate(self.events)
-            if event.by == "motion" and event.month <= self.month and not self.events_done[number] and self.allowed(event)
-        ]
+        waiting = [number for number, event in enumerate(self.events) if self.waits(number, event)]
         if not waiting or c.motion_clock < rules.reform_motion_every or not any(t.decided for t in self.tables):
             return
         proposers = {
@@ -1332,7 +1327,10 @@ class Oracle(mesa.Model):
         c.motion_clock = 0.0
         self.put_to_the_vote(waiting[0])
 
-    def allowed(self, event: object) -> bool:
+    def waits(self, number: int, event: Event) -> bool:
+        """Whether a motion lies on the table and may be put to the vote."""
+        if event.by != "motion" or event.month > self.month or self.events_done[number]:
+            return False
         about = self.rules.reform_motions_about
         if about == "no_votes":
             return not any(path.startswith("governance.decide.votes.") for path, _ in event.set)
@@ -1349,8 +1347,9 @@ class Oracle(mesa.Model):
                     weight_after[person] += table.share * weight
         self.rules = in_force
         total = sum(person.weight for person in self.people)
-        votes_for = sum(person.weight for person in self.people if person.votes_for(weight_after[person]))
-        if votes_for >= self.rules.reform_motion_threshold * total - TINY:
+        pressure = min(1.0, 4.0 * self.mobilized_share)
+        in_favor = [person for person in self.people if person.votes_for(weight_after[person], pressure)]
+        if sum(person.weight for person in in_favor) >= self.rules.reform_motion_threshold * total - TINY:
             self.put_into_force(number)
 
     # 12 experience
@@ -1376,7 +1375,7 @@ class Oracle(mesa.Model):
 
     def metrics(self) -> dict[str, float]:
         """This month's metrics by column, computed from the agents."""
-        c, K, rules = self.coalition, self.K, self.rules
+        c, K = self.coalition, self.K
         residents, institutions = self.residents, self.institutions
         affected = [person for person in residents if person.affected]
         members = self.members
@@ -1407,7 +1406,7 @@ class Oracle(mesa.Model):
             "vote_share": self.vote_share(),
             "decision_share": c.resident_say,
             "agenda_origin": c.agenda_origin,
-            "budget_origin": sum(a * o for a, o in zip(self.lines, self.budget_origin, strict=True)),
+            "budget_origin": sum(a * o for a, o in zip(self.lines, self.budget_origin, strict=True)) / sum(self.lines),
             "seat_gap": seat_share - c.agenda_origin,
             "power_gini": self.power_gini(),
             "arnstein_band": band,

@@ -129,7 +129,7 @@ def test_panels_and_labels() -> None:
 
 
 def test_yes_no_metrics_have_no_band() -> None:
-    axes = axes_of(plots.comparison_figure(synthetic(), TITLES), "panel")["alive"]
+    axes = axes_of(plots.comparison_figure(synthetic(), TITLES), "panel")["funded"]
     assert marked(axes, "mean:ci")
     assert not marked(axes, "band:ci")
 

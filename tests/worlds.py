@@ -18,7 +18,7 @@ from cej_sim.month import RULES, Events, measure, run_months
 from cej_sim.parameters import Parameter, Value
 from cej_sim.phases import fund
 from cej_sim.population import populate
-from cej_sim.scenario import Scenario, defaults, encode_events
+from cej_sim.scenario import COMMUNITY, NETWORK, Event, Group, Issue, Scenario, defaults, encode_events
 from cej_sim.state import BACKBONE, BUDGET_LINES, State
 
 #: Column of each metric.
@@ -147,3 +147,65 @@ def value_of(rule: Parameter) -> st.SearchStrategy[Value]:
         st.floats(rule.low, rule.high),
         st.sampled_from((rule.low, rule.high)),
     )
+
+
+#: Rules that may take any value by themselves; the lines of the budget and their bounds must fit together.
+FREE_RULES = tuple(rule for rule in RULES if not rule.path.startswith("governance.decide.budget"))
+
+
+@st.composite
+def budgets(draw: st.DrawFn) -> dict[str, Value]:
+    """Starts and bounds of the lines, and of strategy, that fit together."""
+    values: dict[str, Value] = {}
+    left = 1.0
+    for line in draw(st.permutations(LINES)):
+        start = draw(st.floats(0.0, 0.6)) * left
+        left -= start
+        values[f"governance.decide.budget.{line}"] = start
+        values[f"governance.decide.budget_min.{line}"] = start * draw(st.floats(0.0, 1.0))
+        values[f"governance.decide.budget_max.{line}"] = start + (1.0 - start) * draw(st.floats(0.0, 1.0))
+    values["governance.decide.strategy_max"] = draw(st.floats(0.0, 1.0))
+    values["governance.decide.strategy"] = float(values["governance.decide.strategy_max"]) * draw(st.floats(0.0, 1.0))
+    return values
+
+
+@st.composite
+def changes(draw: st.DrawFn, months: int) -> Event:
+    """A mandate or motion that changes one to three free rules, and often what is spent on one line."""
+    free = [rule for rule in FREE_RULES if not rule.path.startswith("governance.decide.strategy")]
+    chosen = draw(st.lists(st.sampled_from(free), min_size=1, max_size=3, unique_by=lambda rule: rule.path))
+    values = {rule.path: draw(value_of(rule)) for rule in chosen}
+    if draw(st.booleans()):
+        values[f"governance.decide.budget.{draw(st.sampled_from(LINES))}"] = draw(st.floats(0.0, 1.0))
+    return Event(draw(st.integers(1, months)), draw(st.sampled_from(("mandate", "motion"))), tuple(values.items()))
+
+
+@st.composite
+def any_scenario(draw: st.DrawFn, months: int, residents: int = 50) -> Scenario:
+    """Any rules, groups, issues and events in a small community."""
+    people = draw(st.integers(6, residents))
+    values: dict[str, Value] = {
+        "community.residents": people,
+        "community.institutions": draw(st.integers(1, 10)),
+        "community.organizers": draw(st.integers(0, 5)),
+        "community.tables": draw(st.integers(1, 4)),
+        "community.neighborhoods": draw(st.integers(0, 6)),
+        "network.generate": draw(st.sampled_from(NETWORK[0].choices)),
+    }
+    for parameter in COMMUNITY:
+        if parameter.kind == "number" and draw(st.integers(0, 3)) == 0:
+            values[parameter.path] = draw(value_of(parameter))
+    values |= {rule.path: draw(value_of(rule)) for rule in FREE_RULES}
+    values |= draw(budgets())
+    parts = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    shares = st.floats(0.0, 1.0)
+    groups = tuple(
+        Group(f"group {number}", part / sum(parts), draw(st.floats(0.01, 1.0)), draw(shares), draw(shares))
+        for number, part in enumerate(parts)
+    )
+    issues = tuple(
+        Issue(f"issue {number}", draw(shares), draw(st.floats(0.2, 3.0)), draw(st.floats(0.0, 0.2)), draw(st.floats(-0.9, 0.9)))
+        for number in range(draw(st.integers(1, 6)))
+    )
+    events = tuple(draw(st.lists(changes(months), max_size=3)))
+    return plain(values, months=months, groups=groups, issues=issues, events=events)

@@ -3,25 +3,36 @@
 Pressure. U_k <- 0.93 U_k + inflow_k, with a_k the allocation of serve.py, all per 100 residents where money is meant:
 
     advocacy = 0.1 * 100 / residents * action money * effect * structural_effort * a_k * K / 6 * (0.5 + advocacy_skill)
-    people   = mechanisms.people_power * (1.2 / residents) * sum over the mobilized of agency * (v x_ik + (1 - v) a_k) * K / 6
+    people   = mechanisms.people_power * (1.2 / residents) * sum over the mobilized of agency * (v x_ik + (1 - v) a_k)
+    * K / 6
     data     = mechanisms.community_data * 0.1 * 100 / residents * evaluation money * community share * a_k * K / 6
     allies   = 0.05 * allies * structural_effort * a_k * K / 6
 
-v = voice of the movement = autonomy * (1 - control * delegated.hiring) (organize.py); community share as in evaluate.py.
+v = voice of the movement = autonomy * (1 - control * delegated.hiring) (organize.py); community share as in
+evaluate.py.
 
-Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over active agents of resources * stake_ik * (1 - openness) over the sum of
-resources) + rival * (1 / institutions) * sum over institutions with home k of resources * (1 - openness); stake_ik = stake_i on its home
+Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over active agents of resources * stake_ik * (1
+- openness) over the sum of
+resources) + rival * (1 / institutions) * sum over institutions with home k of resources * (1 - openness); stake_ik =
+stake_i on its home
 issue and 0.25 stake_i elsewhere.
 
-Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 - hazard_k); the policy is won once survival_k
-falls below the uniform draw of stream POLICY for (identity k, month = wins_k so far): then wins_k += 1, survival_k = 1, U_k <- 0.4 U_k,
-pending_k += coefficients.policy_impact, norm_k += mechanisms.norms * 0.15 (1 - norm_k), and those mobilized rest: fatigue += 0.1 (at most 1).
+Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 -
+hazard_k); the policy is won once survival_k
+falls below the uniform draw of stream POLICY for (identity k, month = wins_k so far): then wins_k += 1, survival_k =
+1, U_k <- 0.4 U_k,
+pending_k += coefficients.policy_impact, norm_k += mechanisms.norms * 0.15 (1 - norm_k), and those mobilized rest:
+fatigue += 0.1 (at most 1).
 
-Practice. Each month 1/lag of pending_k takes effect: driver_gk -= flow * reach_g * driver_gk, reach_g = (1 - targeted) + targeted * (group's exposure to k per
-head over the residents' mean), flow the part taken. Then erosion: driver_gk += erosion (1 - 0.6 norm_k - 0.3 m) (1 - driver_gk), m the mobilized share
-of residents, never negative; norm_k <- 0.995 norm_k + mechanisms.norms * 0.005 m (1 - norm_k). Drivers stay within [0, 1].
+Practice. Each month 1/lag of pending_k takes effect: driver_gk -= flow * reach_g * driver_gk, reach_g = (1 -
+targeted) + targeted * (group's exposure to k per
+head over the residents' mean), flow the part taken. Then erosion: driver_gk += erosion (1 - 0.6 norm_k - 0.3 m) (1 -
+driver_gk), m the mobilized share
+of residents, never negative; norm_k <- 0.995 norm_k + mechanisms.norms * 0.005 m (1 - norm_k). Drivers stay within
+[0, 1].
 
-Skill. advocacy_skill += 0.04 (t / (t + 0.1) - advocacy_skill), t = training money per table. Hazard, decay .93: design; rest assumed.
+Skill. advocacy_skill += 0.04 (t / (t + 0.1) - advocacy_skill), t = training money per table. Hazard, decay .93:
+design; rest assumed.
 """
 
 from __future__ import annotations
@@ -34,33 +45,97 @@ from cej_sim.phases.serve import allocation
 from cej_sim.state import ACTION, EVALUATION, INSTITUTION, POLICY_IN_PRACTICE, POLICY_WON, RESIDENT, TRAINING
 
 RULES = (
-    Parameter("governance.advocate.allies", 0.0, "Statewide or national allies",
-              "Strength of advocacy groups beyond the community that the coalition campaigns with.", high=5.0, unit="ratio",
-              effect=(("campaign_power", 1), ("policy_wins", 1)), principle=4),
-    Parameter("governance.advocate.targeted", 0.3, "Targeted policies",
-              "How far policies are written for the most exposed rather than for all alike.", effect=(("disparity_ratio", -1),), principle=4),
-    Parameter("governance.advocate.fear", 0.5, "Fear of lobbying",
-              "How far members without training hold back from advocacy that they are allowed to do.", effect=(("structural_effort", -1),),
-              principle=4),
-    Parameter("governance.advocate.rival", 0.0, "Rival campaigns",
-              "Strength of institutions' campaigns for their own interest.", high=5.0, unit="ratio",
-              effect=(("campaign_power", -1), ("policy_wins", -1)), principle=4),
-    count("coefficients.policy_lag", 12, 120, "Months until a policy works", "Mean months between winning a policy and its effect.", low=1,
-          unit="months", effect=(("structural_level", 1),)),
-    Parameter("coefficients.hazard", 0.04, "Speed of politics", "Most likely monthly chance that a pushed policy is won.", high=0.5,
-              unit="per month", effect=(("policy_wins", 1),), source="design (first guess)"),
-    Parameter("coefficients.policy_impact", 0.22, "Effect of a policy", "Part of an issue's structural driver that one policy removes.",
-              effect=(("structural_level", -1),)),
-    Parameter("coefficients.erosion", 0.006, "Erosion of policies", "Part of what policies changed that is undone each month without defenders.",
-              high=0.2, unit="per month", effect=(("structural_level", 1),)),
-    Parameter("coefficients.opposition", 6.0, "Strength of opposition", "Weight of those with a stake in things as they are.", high=40.0,
-              unit="ratio", effect=(("campaign_power", -1), ("policy_wins", -1))),
+    Parameter(
+        "governance.advocate.allies",
+        0.0,
+        "Statewide or national allies",
+        "Strength of advocacy groups beyond the community that the coalition campaigns with.",
+        high=5.0,
+        unit="ratio",
+        effect=(("campaign_power", 1), ("policy_wins", 1)),
+        principle=4,
+    ),
+    Parameter(
+        "governance.advocate.targeted",
+        0.3,
+        "Targeted policies",
+        "How far policies are written for the most exposed rather than for all alike.",
+        effect=(("disparity_ratio", -1),),
+        principle=4,
+    ),
+    Parameter(
+        "governance.advocate.fear",
+        0.5,
+        "Fear of lobbying",
+        "How far members without training hold back from advocacy that they are allowed to do.",
+        effect=(("structural_effort", -1),),
+        principle=4,
+    ),
+    Parameter(
+        "governance.advocate.rival",
+        0.0,
+        "Rival campaigns",
+        "Strength of institutions' campaigns for their own interest.",
+        high=5.0,
+        unit="ratio",
+        effect=(("campaign_power", -1), ("policy_wins", -1)),
+        principle=4,
+    ),
+    count(
+        "coefficients.policy_lag",
+        12,
+        120,
+        "Months until a policy works",
+        "Mean months between winning a policy and its effect.",
+        low=1,
+        unit="months",
+        effect=(("structural_level", 1),),
+    ),
+    Parameter(
+        "coefficients.hazard",
+        0.04,
+        "Speed of politics",
+        "Most likely monthly chance that a pushed policy is won.",
+        high=0.5,
+        unit="per month",
+        effect=(("policy_wins", 1),),
+        source="design (first guess)",
+    ),
+    Parameter(
+        "coefficients.policy_impact",
+        0.22,
+        "Effect of a policy",
+        "Part of an issue's structural driver that one policy removes.",
+        effect=(("structural_level", -1),),
+    ),
+    Parameter(
+        "coefficients.erosion",
+        0.006,
+        "Erosion of policies",
+        "Part of what policies changed that is undone each month without defenders.",
+        high=0.2,
+        unit="per month",
+        effect=(("structural_level", 1),),
+    ),
+    Parameter(
+        "coefficients.opposition",
+        6.0,
+        "Strength of opposition",
+        "Weight of those with a stake in things as they are.",
+        high=40.0,
+        unit="ratio",
+        effect=(("campaign_power", -1), ("policy_wins", -1)),
+    ),
     mechanism("people_power", "People power", "Mobilized people push campaigns.", effect=(("policy_wins", 1),)),
     mechanism("community_data", "Community data", "Data gathered by residents strengthens campaigns."),
-    mechanism("opposition", "Opposition", "Those with a stake and means resist policies.", effect=(("policy_wins", -1),)),
-    mechanism("fear", "Fear of lobbying", "Untrained members hold back from advocacy.", effect=(("structural_effort", -1),)),
+    mechanism(
+        "opposition", "Opposition", "Those with a stake and means resist policies.", effect=(("policy_wins", -1),)
+    ),
+    mechanism(
+        "fear", "Fear of lobbying", "Untrained members hold back from advocacy.", effect=(("structural_effort", -1),)
+    ),
     mechanism("norms", "Norms follow policy", "Won policies and visible action change norms, which protect them."),
-)  # fmt: skip
+)
 
 
 @kernel
@@ -99,7 +174,9 @@ def advocate(
                 rivals += resources[i] * (1.0 - openness[i])
         inflow = (advocacy + data + allies) * part + rules.mechanisms_people_power * 1.2 / c.residents * people
         pressure[k] = 0.93 * pressure[k] + inflow * K / 6.0
-        opposition[k] = rules.mechanisms_opposition * rules.coefficients_opposition * (against / means if means > 0.0 else 0.0)
+        opposition[k] = (
+            rules.mechanisms_opposition * rules.coefficients_opposition * (against / means if means > 0.0 else 0.0)
+        )
         opposition[k] += rules.advocate_rival * rivals / max(c.institutions, 1.0)
 
         lead = max(0.0, pressure[k] - opposition[k])

@@ -1,24 +1,36 @@
 """Phase 8, contend: challenges, pushback, conflict addressed or stored, and people who walk out.
 
-Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.008 * t / (t + 0.1) * (1 - openness), t = training money per table.
+Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.008 * t / (t + 0.1) *
+(1 - openness), t = training money per table.
 
-Cuts are felt: if an institution was challenged before and the organizing line in force fell by more than 0.0005 this month, boldness <- boldness *
-(1 - mechanisms.cuts * 0.5 (1 - own)) with own = autonomy (1 - control * delegated.hiring); else boldness += 0.02 (1 - boldness).
+Cuts are felt: if an institution was challenged before and the organizing line in force fell by more than 0.0005 this
+month, boldness <- boldness *
+(1 - mechanisms.cuts * 0.5 (1 - own)) with own = autonomy (1 - control * delegated.hiring); else boldness += 0.02 (1 -
+boldness).
 
-Challenges. At each table, with probability min(0.5, mechanisms.contention * coefficients.challenge * boldness * (0.25 + own) * mobilized share of the table's
-unpaid active agents) (stream CHALLENGE, identity table), one institution is challenged: the active one of that table with the highest stake
-(1 - openness) (0.5 + 0.5 u) (stream TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 - its openness (before):
-grievance += 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose mechanisms.cuts * 0.6 d of it, which
+Challenges. At each table, with probability min(0.5, mechanisms.contention * coefficients.challenge * boldness * (0.25
++ own) * mobilized share of the table's
+unpaid active agents) (stream CHALLENGE, identity table), one institution is challenged: the active one of that table
+with the highest stake
+(1 - openness) (0.5 + 0.5 u) (stream TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 -
+its openness (before):
+grievance += 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose
+mechanisms.cuts * 0.6 d of it, which
 goes to action; pushback: U_home *= 1 - 0.15 d; openness += 0.03 d. controversy += 1 / tables.
 
-Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * naming * hours_kept * stake * (1 - openness) and grievance += 0.05 of the same product
-(without the 0.04); all institutions: engagement += 0.03 (b - engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
+Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * naming * hours_kept * stake * (1 -
+openness) and grievance += 0.05 of the same product
+(without the 0.04); all institutions: engagement += 0.03 (b - engagement), b = 0.85 while funded, else 0.65.
+Engagement stays in [0, 1].
 
-Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of all weight among those present):
-grievance += mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the latter for
+Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
+all weight among those present):
+grievance += mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed *
+hours_kept (the latter for
 members who came only). Grievance stays within [0, 2].
 
-Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6 (mechanisms.grievance * grievance - 0.8)), s as in forms.py; paid members
+Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6 (mechanisms.grievance
+* grievance - 0.8)), s as in forms.py; paid members
 also 0.05 * max(0, 0.35 - engagement). Seats are given up; those who left may be invited again. Numbers: assumed.
 """
 
@@ -41,20 +53,50 @@ from cej_sim.state import (
 )
 
 RULES = (
-    Parameter("governance.contend.conflict_addressed", 0.3, "Conflict addressed",
-              "How far conflicts are worked through as they arise; takes meeting time.", effect=(("grievance", -1), ("institution_exits", -1)),
-              principle=2, factor=3, source="design: .2 for CI, .8 for CEJ"),
-    Parameter("coefficients.challenge", 0.5, "Readiness for conflict", "Scale of the monthly chance that organized residents challenge an institution.",
-              high=5.0, unit="per month", effect=(("challenges", 1),)),
-    Parameter("coefficients.walk_out", 0.12, "Walking out", "Most likely monthly chance that an aggrieved member leaves.", unit="per month",
-              effect=(("institution_exits", 1),)),
+    Parameter(
+        "governance.contend.conflict_addressed",
+        0.3,
+        "Conflict addressed",
+        "How far conflicts are worked through as they arise; takes meeting time.",
+        effect=(("grievance", -1), ("institution_exits", -1)),
+        principle=2,
+        factor=3,
+        source="design: .2 for CI, .8 for CEJ",
+    ),
+    Parameter(
+        "coefficients.challenge",
+        0.5,
+        "Readiness for conflict",
+        "Scale of the monthly chance that organized residents challenge an institution.",
+        high=5.0,
+        unit="per month",
+        effect=(("challenges", 1),),
+    ),
+    Parameter(
+        "coefficients.walk_out",
+        0.12,
+        "Walking out",
+        "Most likely monthly chance that an aggrieved member leaves.",
+        unit="per month",
+        effect=(("institution_exits", 1),),
+    ),
     mechanism("contention", "Contention", "Organized residents challenge institutions.", effect=(("challenges", 1),)),
-    mechanism("cuts", "Cuts after challenges", "Those challenged want less organizing, and organizers learn from cuts.",
-              effect=(("challenges", -1),)),
-    mechanism("training", "Training opens", "Training makes members more open to sharing power.", effect=(("openness", 1),)),
-    mechanism("grievance", "Stored grievance", "Being ignored and unaddressed conflict build up until people leave.",
-              effect=(("institution_exits", 1),)),
-)  # fmt: skip
+    mechanism(
+        "cuts",
+        "Cuts after challenges",
+        "Those challenged want less organizing, and organizers learn from cuts.",
+        effect=(("challenges", -1),),
+    ),
+    mechanism(
+        "training", "Training opens", "Training makes members more open to sharing power.", effect=(("openness", 1),)
+    ),
+    mechanism(
+        "grievance",
+        "Stored grievance",
+        "Being ignored and unaddressed conflict build up until people leave.",
+        effect=(("institution_exits", 1),),
+    ),
+)
 
 
 @kernel

@@ -10,15 +10,19 @@ score, ties to the lowest row; one offer for each free seat. With u a draw of st
 
 - ``by_ties``: u * (0.05 + sum over tied members j of w_ij * (1 + agreement * (1 - distance of priorities x_i, x_j)));
 - ``by_lot``: u;
-- ``by_election``: (0.25 + u) * (0.05 + sum of w_ij over ties in one's neighborhood) * (0.2 + agency), and each seat goes to
+- ``by_election``: (0.25 + u) * (0.05 + sum of w_ij over ties in one's neighborhood) * (0.2 + agency), and each seat
+  goes to
   the best candidate of the neighborhoods with the fewest members of that kind so far (offers counted in);
-- ``one_to_one``: u, but only as many offers as there are conversations: 2 + 3 * (organizing money of last month per table)
+- ``one_to_one``: u, but only as many offers as there are conversations: 2 + 3 * (organizing money of last month per
+  table)
   + 0.5 * (leaders at the table), the fraction settled by a keyed draw (stream CALLS, identity: table * 2 + kind).
 
   (In ``by_election`` a tie in score goes to the lowest row, a tie between neighborhoods to the higher score.)
 
-Offers and answers of the whole coalition come before anybody of that month is seated. An offer is accepted when a draw of stream
-ACCEPT lies below the willingness (below), to whose z ``one_to_one`` adds 0.6; institutions accept below their engagement.
+Offers and answers of the whole coalition come before anybody of that month is seated. An offer is accepted when a
+draw of stream
+ACCEPT lies below the willingness (below), to whose z ``one_to_one`` adds 0.6; institutions accept below their
+engagement.
 
 Attendance. Members, the backbone's convener (always) and active organizers come. A paid agent comes with probability
 0.8 * engagement, every other member with s(2 z) (stream ATTEND),
@@ -26,10 +30,14 @@ Attendance. Members, the backbone's convener (always) and active organizers come
     z = -1.6 + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1 - plain_language)
         + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 came + 0.8 leader - grievance - 0.05 meeting_hours,
 
-where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports money per
-unpaid member, naming_kept = mechanisms.naming * naming * hours_kept, and came is the tie-weighted share of tied members who
-came last month (0 without such ties). For an offer the agent counts as it would as a member. An unpaid member who stays
-away gives up the seat with probability 0.04 (stream LAPSE). A table decides only where at least ``quorum`` of its members
+where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
+money per
+unpaid member, naming_kept = mechanisms.naming * naming * hours_kept, and came is the tie-weighted share of tied
+members who
+came last month (0 without such ties). For an offer the agent counts as it would as a member. An unpaid member who
+stays
+away gives up the seat with probability 0.04 (stream LAPSE). A table decides only where at least ``quorum`` of its
+members
 (and one of them besides the backbone) came. Coefficients: design (first guesses).
 """
 
@@ -57,36 +65,110 @@ from cej_sim.state import (
 BY_TIES, BY_LOT, BY_ELECTION, ONE_TO_ONE = range(4)
 
 RULES = (
-    choice("governance.convene.invitation", ("by_ties", "by_lot", "by_election", "one_to_one"), "How people are invited",
-           "Through members' own ties, by lot, by election within neighborhoods, or in one-to-one conversations.",
-           principle=2, condition="common_agenda"),
-    Parameter("governance.convene.seats.residents", 0.2, "Seats for residents",
-              "Seats open to residents, as a share of the residents; the table holds 40 in all.",
-              effect=(("seat_share", 1), ("resident_members", 1)), principle=2, condition="common_agenda"),
-    Parameter("governance.convene.seats.institutions", 1.0, "Seats for institutions",
-              "Seats open to institutions, as a share of the institutions.", effect=(("seat_share", -1),), principle=2),
-    count("governance.convene.residents_from", 0, 1200, "Residents join from month", "First month in which residents may sit.",
-          unit="month", effect=(("agenda_origin", -1),), principle=2, condition="common_agenda", source="design: 12 for CI, 0 for CEJ"),
-    count("governance.convene.institutions_from", 0, 1200, "Institutions join from month",
-          "First month in which institutions may sit.", unit="month", effect=(("agenda_origin", 1),)),
-    count("governance.convene.table_cap", 40, 1000, "Seats at a table", "The most seats a table can have.", low=3, unit="seats",
-          source="design: 40 in all", effect=(("resident_members", 1),)),
-    Parameter("governance.convene.agreement", 0.0, "Inviting the like-minded",
-              "Extra weight, in invitation by ties, on people who already agree.", high=5.0, unit="ratio"),
-    Parameter("governance.convene.plain_language", 0.5, "Plain language and interpretation",
-              "How far meetings do without jargon and in people's own languages; takes meeting time.",
-              effect=(("resident_attendance", 1),), principle=2, condition="communication"),
-    Parameter("governance.convene.naming", 0.0, "Naming injustice",
-              "How openly meetings name social and economic injustice and structural racism; takes meeting time.",
-              effect=(("affected_members", 1), ("institution_engagement", -1)), principle=1),
-    Parameter("governance.convene.take_up", 0.5, "Take-up of supports",
-              "How far child care, transport and interpretation that are paid for really help people come.",
-              effect=(("affected_attendance", 1),), principle=2,
-              source="assumed; a child-care discount trial found no effect on attendance, hence the range includes 0"),
-    Parameter("governance.convene.quorum", 0.25, "Quorum", "Share of members who must come for a decision.",
-              effect=(("decision_speed", -1),)),
-    mechanism("naming", "Naming draws and repels", "Naming injustice draws the most affected and threatens those with a stake.",
-              principle=1),
+    choice(
+        "governance.convene.invitation",
+        ("by_ties", "by_lot", "by_election", "one_to_one"),
+        "How people are invited",
+        "Through members' own ties, by lot, by election within neighborhoods, or in one-to-one conversations.",
+        principle=2,
+        condition="common_agenda",
+    ),
+    Parameter(
+        "governance.convene.seats.residents",
+        0.2,
+        "Seats for residents",
+        "Seats open to residents, as a share of the residents; the table holds 40 in all.",
+        effect=(("seat_share", 1), ("resident_members", 1)),
+        principle=2,
+        condition="common_agenda",
+    ),
+    Parameter(
+        "governance.convene.seats.institutions",
+        1.0,
+        "Seats for institutions",
+        "Seats open to institutions, as a share of the institutions.",
+        effect=(("seat_share", -1),),
+        principle=2,
+    ),
+    count(
+        "governance.convene.residents_from",
+        0,
+        1200,
+        "Residents join from month",
+        "First month in which residents may sit.",
+        unit="month",
+        effect=(("agenda_origin", -1),),
+        principle=2,
+        condition="common_agenda",
+        source="design: 12 for CI, 0 for CEJ",
+    ),
+    count(
+        "governance.convene.institutions_from",
+        0,
+        1200,
+        "Institutions join from month",
+        "First month in which institutions may sit.",
+        unit="month",
+        effect=(("agenda_origin", 1),),
+    ),
+    count(
+        "governance.convene.table_cap",
+        40,
+        1000,
+        "Seats at a table",
+        "The most seats a table can have.",
+        low=3,
+        unit="seats",
+        source="design: 40 in all",
+        effect=(("resident_members", 1),),
+    ),
+    Parameter(
+        "governance.convene.agreement",
+        0.0,
+        "Inviting the like-minded",
+        "Extra weight, in invitation by ties, on people who already agree.",
+        high=5.0,
+        unit="ratio",
+    ),
+    Parameter(
+        "governance.convene.plain_language",
+        0.5,
+        "Plain language and interpretation",
+        "How far meetings do without jargon and in people's own languages; takes meeting time.",
+        effect=(("resident_attendance", 1),),
+        principle=2,
+        condition="communication",
+    ),
+    Parameter(
+        "governance.convene.naming",
+        0.0,
+        "Naming injustice",
+        "How openly meetings name social and economic injustice and structural racism; takes meeting time.",
+        effect=(("affected_members", 1), ("institution_engagement", -1)),
+        principle=1,
+    ),
+    Parameter(
+        "governance.convene.take_up",
+        0.5,
+        "Take-up of supports",
+        "How far child care, transport and interpretation that are paid for really help people come.",
+        effect=(("affected_attendance", 1),),
+        principle=2,
+        source="assumed; a child-care discount trial found no effect on attendance, hence the range includes 0",
+    ),
+    Parameter(
+        "governance.convene.quorum",
+        0.25,
+        "Quorum",
+        "Share of members who must come for a decision.",
+        effect=(("decision_speed", -1),),
+    ),
+    mechanism(
+        "naming",
+        "Naming draws and repels",
+        "Naming injustice draws the most affected and threatens those with a stake.",
+        principle=1,
+    ),
     mechanism("company", "People come with people", "Tied members who came make coming likelier."),
 )
 
@@ -95,7 +177,11 @@ RULES = (
 def seats_at(rules, month, residents, institutions):
     """Seats open to residents and to institutions at a table with that many of each."""
     r = np.floor(rules.convene_seats_residents * residents + 0.5) if month >= rules.convene_residents_from else 0.0
-    i = np.floor(rules.convene_seats_institutions * institutions + 0.5) if month >= rules.convene_institutions_from else 0.0
+    i = (
+        np.floor(rules.convene_seats_institutions * institutions + 0.5)
+        if month >= rules.convene_institutions_from
+        else 0.0
+    )
     room = rules.convene_table_cap - 1.0
     if r + i > room:
         i = np.floor(i * room / (r + i) + 0.5)
@@ -146,7 +232,9 @@ def elect(who, free, first, last, table_agents, kind, active, neighborhood, memb
 
 
 @kernel
-def willingness(i, K, rules, support, naming, with_whom, decision, x, agency, trust, barrier, affected, leader, grievance):
+def willingness(
+    i, K, rules, support, naming, with_whom, decision, x, agency, trust, barrier, affected, leader, grievance
+):
     """The z of attendance (see the head of this file)."""
     fit = 1.0 - distance(decision, x[i], K)
     return (

@@ -2,37 +2,55 @@
 
 Weights at a table that has a quorum, over those present there and the backbone (``table_weights``):
 
-1. Formal votes. ``votes: blocs``: the shares votes.residents, votes.institutions, votes.backbone, rescaled over the blocs
-   that are there, split evenly within a bloc; if those shares are all 0, the backbone decides. ``one_member_one_vote``: equal.
+1. Formal votes. ``votes: blocs``: the shares votes.residents, votes.institutions, votes.backbone, rescaled over the
+blocs
+   that are there, split evenly within a bloc; if those shares are all 0, the backbone decides.
+   ``one_member_one_vote``: equal.
    Organizers have no formal vote.
 2. What facilitation does not equalize leaks to voice: d = (1 - l) formal + l voice / sum of voices,
    l = mechanisms.leakage * 0.5 * (1 - facilitation paid for).
-3. The rule: ``weighted_mean`` leaves d as it is. ``majority``: the three with the loudest voice propose their priorities (a proposal counts
-   if another one present, not alone of its mind, is within distance 0.25: seconding; if none is seconded, the loudest stands);
-   all vote for the nearest (first proposed if equal); without a majority the two strongest go to a run-off; only supporters
-   of the winner keep their weight, rescaled. ``consensus``: those further than ``tolerance`` from the weighted mean block; their
-   weights are doubled, then all rescaled; the meeting takes (1 + 2 b) times as long, b = blockers / people; above b = 1/3 nothing
+3. The rule: ``weighted_mean`` leaves d as it is. ``majority``: the three with the loudest voice propose their
+priorities (a proposal counts
+   if another one present, not alone of its mind, is within distance 0.25: seconding; if none is seconded, the loudest
+   stands);
+   all vote for the nearest (first proposed if equal); without a majority the two strongest go to a run-off; only
+   supporters
+   of the winner keep their weight, rescaled. ``consensus``: those further than ``tolerance`` from the weighted mean
+   block; their
+   weights are doubled, then all rescaled; the meeting takes (1 + 2 b) times as long, b = blockers / people; above b =
+   1/3 nothing
    is decided. ``delegated``: the ``committee`` members of largest d decide, rescaled.
    Order for ties: the table's rows ascending, then the backbone.
-4. The backbone takes what it controls: weight <- (1 - s) weight, plus s for the backbone; s = control * scope over the agenda
+4. The backbone takes what it controls: weight <- (1 - s) weight, plus s for the backbone; s = control * scope over
+the agenda
    (priorities, strategy) or over the budget.
 
-Each table's target is the weighted mean of decision vectors. Clock: ``meeting_hours`` H; naming takes 0.75 hours, conflict work 1,
-the charter 0.75, plain language 0.5, each at full level, and training 0.5 t / (t + 0.1) with t last month's training money per table;
+Each table's target is the weighted mean of decision vectors. Clock: ``meeting_hours`` H; naming takes 0.75 hours,
+conflict work 1,
+the charter 0.75, plain language 0.5, each at full level, and training 0.5 t / (t + 0.1) with t last month's training
+money per table;
 ``hours_kept`` = min(1, 0.6 H / sum) of these are kept. The rest is for deciding, of which
 
-    needed = 4 items * hours_per_item (1 + 1.3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.4 facilitation) (1 + 0.5 backlog)
+    needed = 4 items * hours_per_item (1 + 1.3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.4 facilitation) (1 + 0.5
+    backlog)
 
-with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = weighted mean distance to the target. (The fraction
-grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 - min(1, left / needed)), 0 without a
+with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = weighted mean distance to the
+target. (The fraction
+grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 - min(1, left / needed)), 0
+without a
 quorum; the coalition's speed is the mean by table_share. backlog <- backlog + 0.1 ((1 - speed) - backlog).
 
-The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (target - A). Strategy is bounded by [0, strategy_max],
-each line but action by [budget_min, budget_max]; lines over 1 in sum are scaled down; action is the rest. Provenance moves by the same weights
-(sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda and budget weights for each line);
-a line whose bound binds is credited to nobody (0). Commitments: commitment += (A - commitment) / commitment_months, its provenance likewise.
+The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (target - A). Strategy is bounded by
+[0, strategy_max],
+each line but action by [budget_min, budget_max]; lines over 1 in sum are scaled down; action is the rest. Provenance
+moves by the same weights
+(sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda and
+budget weights for each line);
+a line whose bound binds is credited to nobody (0). Commitments: commitment += (A - commitment) / commitment_months,
+its provenance likewise.
 Money of the month is then spent: spend = money * lines. Organizing money without active organizers stays unspent.
-``resident_say`` (``affected_say``) is the (most affected) residents' part of the mean of both weights over all who hold any; 0 if nobody decided.
+``resident_say`` (``affected_say``) is the (most affected) residents' part of the mean of both weights over all who
+hold any; 0 if nobody decided.
 Hours and rates are assumed; six meeting hours: design.
 """
 
@@ -72,52 +90,161 @@ def _budget_rules() -> tuple[Parameter, ...]:
     for line in BUDGET_LINES[:-1]:
         label, start, effect, principle, condition = _LINE[line]
         rules += [
-            Parameter(f"governance.decide.budget.{line}", start, f"{label}: share of money at the start",
-                      f"Share of the money that goes to {label.lower()} at the start; what the lines leave is spent on action.",
-                      effect=effect, principle=principle, condition=condition, factor=5 if line == "training" else None),
-            Parameter(f"governance.decide.budget_min.{line}", 0.0, f"{label}: lower bound",
-                      f"The least share of money that the coalition may decide for {label.lower()}.", effect=effect, principle=principle),
-            Parameter(f"governance.decide.budget_max.{line}", 0.4, f"{label}: upper bound",
-                      f"The largest share of money that the coalition may decide for {label.lower()}.", principle=principle),
-        ]  # fmt: skip
+            Parameter(
+                f"governance.decide.budget.{line}",
+                start,
+                f"{label}: share of money at the start",
+                f"Share of the money that goes to {label.lower()} at the start; action gets what the lines leave.",
+                effect=effect,
+                principle=principle,
+                condition=condition,
+                factor=5 if line == "training" else None,
+            ),
+            Parameter(
+                f"governance.decide.budget_min.{line}",
+                0.0,
+                f"{label}: lower bound",
+                f"The least share of money that the coalition may decide for {label.lower()}.",
+                effect=effect,
+                principle=principle,
+            ),
+            Parameter(
+                f"governance.decide.budget_max.{line}",
+                0.4,
+                f"{label}: upper bound",
+                f"The largest share of money that the coalition may decide for {label.lower()}.",
+                principle=principle,
+            ),
+        ]
     return tuple(rules)
 
 
 RULES = (
-    choice("governance.decide.votes.counted", ("blocs", "one_member_one_vote"), "How votes are counted",
-           "Votes held by blocs in fixed shares, or one for each member.", principle=2),
-    Parameter("governance.decide.votes.residents", 0.3, "Votes of residents", "Part of the formal votes that residents hold together.",
-              effect=(("decision_share", 1), ("agenda_origin", 1)), principle=2, source="design: .1 for CI, .5 for CEJ"),
-    Parameter("governance.decide.votes.institutions", 0.5, "Votes of institutions",
-              "Part of the formal votes that institutions hold together.", effect=(("decision_share", -1),), principle=2,
-              source="design: .6 for CI, .4 for CEJ"),
-    Parameter("governance.decide.votes.backbone", 0.2, "Votes of the backbone", "Part of the formal votes that the backbone holds.",
-              effect=(("decision_share", -1),), principle=6, condition="backbone", source="design: .3 for CI, .1 for CEJ"),
-    choice("governance.decide.rule", ("weighted_mean", "majority", "consensus", "delegated"), "How decisions are made",
-           "A weighted compromise, a majority vote over proposals, consensus with blocks, or a small committee.", principle=2),
-    Parameter("governance.decide.tolerance", 0.35, "What consensus can bear",
-              "With consensus: how far from one's own view a proposal may be before one blocks it."),
-    count("governance.decide.committee", 5, 100, "Size of the committee", "With delegated decisions: how many decide.", low=1,
-          unit="people"),
-    Parameter("governance.decide.meeting_hours", 6.0, "Meeting hours", "Hours the table meets in a month.", low=1.0, high=40.0,
-              unit="hours per month", effect=(("decision_speed", 1), ("resident_attendance", -1)), source="design"),
-    Parameter("governance.decide.strategy", 0.1, "Policy and systems change at the start",
-              "Share of action meant to change policies and systems rather than to run programs, at the start.", principle=4,
-              effect=(("structural_effort", 1),), factor=2),
-    Parameter("governance.decide.strategy_max", 0.4, "Most that may go to policy and systems change",
-              "Upper bound of that share.", effect=(("structural_effort", 1), ("policy_wins", 1)), principle=4,
-              source="design: .15 for CI, .6 for CEJ"),
-    Parameter("governance.decide.commitment", 0.4, "Money committed for years",
-              "Part of the action money that follows earlier agendas until its commitments run out.", effect=(("program_fit", -1),),
-              condition="reinforcing_activities"),
-    count("governance.decide.commitment_months", 36, 240, "Length of commitments", "Months for which money is committed.", low=1,
-          unit="months"),
+    choice(
+        "governance.decide.votes.counted",
+        ("blocs", "one_member_one_vote"),
+        "How votes are counted",
+        "Votes held by blocs in fixed shares, or one for each member.",
+        principle=2,
+    ),
+    Parameter(
+        "governance.decide.votes.residents",
+        0.3,
+        "Votes of residents",
+        "Part of the formal votes that residents hold together.",
+        effect=(("decision_share", 1), ("agenda_origin", 1)),
+        principle=2,
+        source="design: .1 for CI, .5 for CEJ",
+    ),
+    Parameter(
+        "governance.decide.votes.institutions",
+        0.5,
+        "Votes of institutions",
+        "Part of the formal votes that institutions hold together.",
+        effect=(("decision_share", -1),),
+        principle=2,
+        source="design: .6 for CI, .4 for CEJ",
+    ),
+    Parameter(
+        "governance.decide.votes.backbone",
+        0.2,
+        "Votes of the backbone",
+        "Part of the formal votes that the backbone holds.",
+        effect=(("decision_share", -1),),
+        principle=6,
+        condition="backbone",
+        source="design: .3 for CI, .1 for CEJ",
+    ),
+    choice(
+        "governance.decide.rule",
+        ("weighted_mean", "majority", "consensus", "delegated"),
+        "How decisions are made",
+        "A weighted compromise, a majority vote over proposals, consensus with blocks, or a small committee.",
+        principle=2,
+    ),
+    Parameter(
+        "governance.decide.tolerance",
+        0.35,
+        "What consensus can bear",
+        "With consensus: how far from one's own view a proposal may be before one blocks it.",
+    ),
+    count(
+        "governance.decide.committee",
+        5,
+        100,
+        "Size of the committee",
+        "With delegated decisions: how many decide.",
+        low=1,
+        unit="people",
+    ),
+    Parameter(
+        "governance.decide.meeting_hours",
+        6.0,
+        "Meeting hours",
+        "Hours the table meets in a month.",
+        low=1.0,
+        high=40.0,
+        unit="hours per month",
+        effect=(("decision_speed", 1), ("resident_attendance", -1)),
+        source="design",
+    ),
+    Parameter(
+        "governance.decide.strategy",
+        0.1,
+        "Policy and systems change at the start",
+        "Share of action meant to change policies and systems rather than to run programs, at the start.",
+        principle=4,
+        effect=(("structural_effort", 1),),
+        factor=2,
+    ),
+    Parameter(
+        "governance.decide.strategy_max",
+        0.4,
+        "Most that may go to policy and systems change",
+        "Upper bound of that share.",
+        effect=(("structural_effort", 1), ("policy_wins", 1)),
+        principle=4,
+        source="design: .15 for CI, .6 for CEJ",
+    ),
+    Parameter(
+        "governance.decide.commitment",
+        0.4,
+        "Money committed for years",
+        "Part of the action money that follows earlier agendas until its commitments run out.",
+        effect=(("program_fit", -1),),
+        condition="reinforcing_activities",
+    ),
+    count(
+        "governance.decide.commitment_months",
+        36,
+        240,
+        "Length of commitments",
+        "Months for which money is committed.",
+        low=1,
+        unit="months",
+    ),
     *_budget_rules(),
-    Parameter("coefficients.hours_per_item", 0.95, "Hours for a decision", "Hours one decision takes a single decider.", low=0.05,
-              high=5.0, unit="hours", effect=(("decision_speed", -1),)),
-    mechanism("leakage", "Votes leak to voice", "What facilitation does not equalize goes to those with standing, skill and confidence."),
-    mechanism("slowness", "Deciding takes time", "Meeting hours limit what is decided, and undecided things are not done."),
-    mechanism("commitments", "Earlier agendas hold money", "Committed money keeps following the agenda it was promised under."),
+    Parameter(
+        "coefficients.hours_per_item",
+        0.95,
+        "Hours for a decision",
+        "Hours one decision takes a single decider.",
+        low=0.05,
+        high=5.0,
+        unit="hours",
+        effect=(("decision_speed", -1),),
+    ),
+    mechanism(
+        "leakage",
+        "Votes leak to voice",
+        "What facilitation does not equalize goes to those with standing, skill and confidence.",
+    ),
+    mechanism(
+        "slowness", "Deciding takes time", "Meeting hours limit what is decided, and undecided things are not done."
+    ),
+    mechanism(
+        "commitments", "Earlier agendas hold money", "Committed money keeps following the agenda it was promised under."
+    ),
 )
 
 ITEMS = 4.0
@@ -137,8 +264,26 @@ def hours_promised(rules, spend, tables):
 
 
 @kernel
-def table_weights(t, backbone, K, rules, facilitation, control, kind, member, present, voice, x, table_start, table_agents, out, out_budget, chosen):
-    """Weights of those at table t over agenda and budget, into ``out`` and ``out_budget``; sums are 1 with the backbone's.
+def table_weights(
+    t,
+    backbone,
+    K,
+    rules,
+    facilitation,
+    control,
+    kind,
+    member,
+    present,
+    voice,
+    x,
+    table_start,
+    table_agents,
+    out,
+    out_budget,
+    chosen,
+):
+    """Weights of those at table t over agenda and budget, into ``out`` and ``out_budget``; sums are 1 with the
+    backbone's.
 
     Returns:
         The backbone's two weights, the share of people who block (consensus), and the sum of squared agenda weights.
@@ -187,7 +332,9 @@ def table_weights(t, backbone, K, rules, facilitation, control, kind, member, pr
     if rules.decide_rule == MAJORITY:
         own = majority(first, last, backbone, K, own, present, voice, x, table_agents, out)
     elif rules.decide_rule == CONSENSUS:
-        own, blocked = consensus(first, last, backbone, K, own, people, rules.decide_tolerance, present, x, table_agents, out)
+        own, blocked = consensus(
+            first, last, backbone, K, own, people, rules.decide_tolerance, present, x, table_agents, out
+        )
     elif rules.decide_rule == DELEGATED:
         own = delegate(first, last, own, int(rules.decide_committee), table_agents, out, chosen)
 

@@ -1,18 +1,24 @@
 """Phase 2, deliberate: talk along ties moves what people want.
 
 Voice. Of those present, raw_i = sqrt(resources) (0.2 + skill) agency; with m its mean over all who are present,
-voice_i = f + (1 - f) raw_i / m, where f is the facilitation really paid for (all voices 1 if m = 0). Everybody else has voice 1.
+voice_i = f + (1 - f) raw_i / m, where f is the facilitation really paid for (all voices 1 if m = 0). Everybody else
+has voice 1.
 
 Influence (``friedkin_johnsen``, after Friedkin and Johnsen 1990), for every active agent:
 
-    x <- 0.6 x + 0.4 (theta W x + (1 - theta) x0),   theta_i = mechanisms.influence * susceptibility * (0.5 + 0.5 openness_i),
+    x <- 0.6 x + 0.4 (theta W x + (1 - theta) x0),   theta_i = mechanisms.influence * susceptibility * (0.5 + 0.5
+    openness_i),
 
-W x the mean over the agent itself (weight 1) and its active ties (weight w_ij, times voice_j where both came to the meeting).
-``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose whole decision vector lies
-within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea tracer moves by the very same weights:
+W x the mean over the agent itself (weight 1) and its active ties (weight w_ij, times voice_j where both came to the
+meeting).
+``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose whole decision
+vector lies
+within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea tracer moves by the very same
+weights:
 r <- 0.6 r + 0.4 (theta W r + (1 - theta) r0), r0 = 1 for residents and 0 for others.
 
-Ties. Two who came to the same table: w += mechanisms.meeting * 0.02 (1 - w). Two members (the backbone is one) of whom one
+Ties. Two who came to the same table: w += mechanisms.meeting * 0.02 (1 - w). Two members (the backbone is one) of
+whom one
 stayed away: w -= mechanisms.meeting * 0.004 w. Other ties stay as they are. The backbone sits at every table.
 Inertia 0.6: design; the tie rates are assumed.
 """
@@ -28,14 +34,29 @@ from cej_sim.state import RESIDENT
 FRIEDKIN_JOHNSEN, BOUNDED_CONFIDENCE = range(2)
 
 RULES = (
-    choice("governance.deliberate.influence", ("friedkin_johnsen", "bounded_confidence"), "How people influence each other",
-           "Everybody listens to all ties and keeps a pull to own convictions, or only to those who already think alike."),
-    Parameter("governance.deliberate.facilitation", 0.5, "Facilitation",
-              "How far meetings give everybody an equal hearing; paid from the coordination line.",
-              effect=(("power_gini", -1),), principle=2, condition="communication", factor=3,
-              source="design: .3 for CI, .8 for CEJ"),
-    Parameter("governance.deliberate.radius", 0.3, "Radius of confidence",
-              "With bounded confidence: how different another view may be and still be heard."),
+    choice(
+        "governance.deliberate.influence",
+        ("friedkin_johnsen", "bounded_confidence"),
+        "How people influence each other",
+        "Everybody listens to all ties and keeps a pull to own convictions, or only to those who already think alike.",
+    ),
+    Parameter(
+        "governance.deliberate.facilitation",
+        0.5,
+        "Facilitation",
+        "How far meetings give everybody an equal hearing; paid from the coordination line.",
+        effect=(("power_gini", -1),),
+        principle=2,
+        condition="communication",
+        factor=3,
+        source="design: .3 for CI, .8 for CEJ",
+    ),
+    Parameter(
+        "governance.deliberate.radius",
+        0.3,
+        "Radius of confidence",
+        "With bounded confidence: how different another view may be and still be heard.",
+    ),
     Parameter("coefficients.susceptibility", 0.6, "Susceptibility", "Weight of others' views against own convictions."),
     mechanism("influence", "Influence along ties", "People's wants move with those of the people they are tied to."),
     mechanism("meeting", "Meeting makes ties", "Meeting strengthens ties, absence weakens those between members."),
@@ -76,7 +97,22 @@ def listen(i, radius, width, x, x_next, active, present, voice, indptr, indices,
 
 @kernel
 def influence(
-    theta, inertia, radius, kind, active, present, voice, openness, x, x0, x_next, origin, origin_next, indptr, indices, tie
+    theta,
+    inertia,
+    radius,
+    kind,
+    active,
+    present,
+    voice,
+    openness,
+    x,
+    x0,
+    x_next,
+    origin,
+    origin_next,
+    indptr,
+    indices,
+    tie,
 ):
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
     n, width = x.shape

@@ -6,10 +6,14 @@ Signals of the true structural share sigma_k of issue k (stream SIGNAL, u of ide
     community = sigma_k + 0.12 (2 u' - 1)
     signal    = (1 - m) official + m community,
 
-m = community_indicators * (1 - control * delegated.data), and 0 in a month in which no resident came. (Official indicators are
-precise but blind to context as far as they control for it; community indicators are unbiased and noisier.) With money e = evaluation money per table
-and q = e / (e + 0.2): everybody who came: belief_ik += mechanisms.evaluation * 0.08 q (signal_k - belief_ik), within [0, 1].
-Corrections: fit_k += mechanisms.corrections * 0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering community data takes residents who came m hours each
+m = community_indicators * (1 - control * delegated.data), and 0 in a month in which no resident came. (Official
+indicators are
+precise but blind to context as far as they control for it; community indicators are unbiased and noisier.) With money
+e = evaluation money per table
+and q = e / (e + 0.2): everybody who came: belief_ik += mechanisms.evaluation * 0.08 q (signal_k - belief_ik), within
+[0, 1].
+Corrections: fit_k += mechanisms.corrections * 0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering community data takes
+residents who came m hours each
 (counted in experience.py). Numbers: assumed.
 """
 
@@ -22,18 +26,46 @@ from cej_sim.parameters import Parameter, mechanism
 from cej_sim.state import EVALUATION, RESIDENT
 
 RULES = (
-    Parameter("governance.evaluate.community_indicators", 0.2, "Community indicators",
-              "How far residents choose and gather what is measured; takes their hours.",
-              effect=(("belief_error", -1), ("structural_effort", 1)), principle=5, condition="shared_measurement", factor=4,
-              source="design: 0 for CI, .7 for CEJ"),
-    Parameter("governance.evaluate.official_bias", 0.4, "Context controlled away",
-              "How much of the structural causes official indicators miss.", effect=(("belief_error", 1), ("structural_effort", -1)),
-              principle=5, condition="shared_measurement", source="assumed; the range includes 0"),
-    mechanism("evaluation", "Learning from evaluation", "Beliefs about root causes follow what is measured.", effect=(("belief_error", -1),)),
-    mechanism("measurement_bias", "Bias of what is measured", "Official indicators understate structural causes.",
-              effect=(("belief_error", 1),)),
-    mechanism("corrections", "Corrections mid-course", "Evaluation improves the fit of programs.", effect=(("program_fit", 1),)),
-)  # fmt: skip
+    Parameter(
+        "governance.evaluate.community_indicators",
+        0.2,
+        "Community indicators",
+        "How far residents choose and gather what is measured; takes their hours.",
+        effect=(("belief_error", -1), ("structural_effort", 1)),
+        principle=5,
+        condition="shared_measurement",
+        factor=4,
+        source="design: 0 for CI, .7 for CEJ",
+    ),
+    Parameter(
+        "governance.evaluate.official_bias",
+        0.4,
+        "Context controlled away",
+        "How much of the structural causes official indicators miss.",
+        effect=(("belief_error", 1), ("structural_effort", -1)),
+        principle=5,
+        condition="shared_measurement",
+        source="assumed; the range includes 0",
+    ),
+    mechanism(
+        "evaluation",
+        "Learning from evaluation",
+        "Beliefs about root causes follow what is measured.",
+        effect=(("belief_error", -1),),
+    ),
+    mechanism(
+        "measurement_bias",
+        "Bias of what is measured",
+        "Official indicators understate structural causes.",
+        effect=(("belief_error", 1),),
+    ),
+    mechanism(
+        "corrections",
+        "Corrections mid-course",
+        "Evaluation improves the fit of programs.",
+        effect=(("program_fit", 1),),
+    ),
+)
 
 
 @kernel

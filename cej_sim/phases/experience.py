@@ -1,22 +1,31 @@
 """Phase 12, experience: what a month does to people, and what they come to want.
 
-Being heard, for members who came (but the backbone): r = agenda weight over an even split of all weight among those present,
-h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 - distance(agenda, own priorities), within [-1, 1]; in a month without any decision h = -0.2.
-With g = mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency += 0.06 g h agency, trust += 0.08 g h trust.
+Being heard, for members who came (but the backbone): r = agenda weight over an even split of all weight among those
+present,
+h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 - distance(agenda, own priorities), within [-1, 1]; in a month
+without any decision h = -0.2.
+With g = mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency
++= 0.06 g h agency, trust += 0.08 g h trust.
 
-Rhetoric: unpaid active agents lose trust: trust -= mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say) trust (only while the coalition exists).
+Rhetoric: unpaid active agents lose trust: trust -= mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say)
+trust (only while the coalition exists).
 
-Back to base: agency += 0.02 (agency_base - agency), trust += 0.02 (trust_base - trust), consciousness += 0.005 (0.3 - consciousness).
+Back to base: agency += 0.02 (agency_base - agency), trust += 0.02 (trust_base - trust), consciousness += 0.005 (0.3 -
+consciousness).
 
 Convictions follow one's situation (``wants``): x0 += mechanisms.situation * 0.02 (w - x0) with w:
-- priorities (1 - mission) b_k / sum b + mission [home = k], b_k = exposure_k (sigma_k S_gk + (1 - sigma_k) G_gk), for agents without a group the mean over
+- priorities (1 - mission) b_k / sum b + mission [home = k], b_k = exposure_k (sigma_k S_gk + (1 - sigma_k) G_gk), for
+  agents without a group the mean over
   groups by size instead of S and G (b_k / sum b is 1/K if nothing burdens);
-- strategy: sum over k of (own convictions' priority k) * belief_k + 0.4 (consciousness - 0.3) - 0.6 stake (1 - openness), within [0, 1];
-- lines: coordination 0.08 + 0.2 resources, organizing 0.35 consciousness (1 - stake), supports 0.02 + 0.2 barrier, training 0.03 + 0.08 openness,
+- strategy: sum over k of (own convictions' priority k) * belief_k + 0.4 (consciousness - 0.3) - 0.6 stake (1 -
+  openness), within [0, 1];
+- lines: coordination 0.08 + 0.2 resources, organizing 0.35 consciousness (1 - stake), supports 0.02 + 0.2 barrier,
+  training 0.03 + 0.08 openness,
   evaluation 0.05 + 0.08 skill, scaled down together if over 1, action the rest.
 The issue whose burden and home speak for k is perm[k], the identity but in the probe of causal influence.
 
-Unpaid hours: residents who came give hours_used + community share (evaluate.py), those mobilized 4, leaders 6. Rates .04, .06, .08: design; the rest assumed.
+Unpaid hours: residents who came give hours_used + community share (evaluate.py), those mobilized 4, leaders 6. Rates
+.04, .06, .08: design; the rest assumed.
 """
 
 from __future__ import annotations
@@ -40,12 +49,26 @@ from cej_sim.state import (
 )
 
 RULES = (
-    Parameter("governance.experience.claimed_say", 0.0, "Say that is claimed",
-              "The part of the say that the coalition tells residents they have.", effect=(("trust", -1),), principle=2),
-    mechanism("being_heard", "Being heard", "Being heard builds agency and trust; being ignored wears them down.",
-              effect=(("trust", 1),)),
+    Parameter(
+        "governance.experience.claimed_say",
+        0.0,
+        "Say that is claimed",
+        "The part of the say that the coalition tells residents they have.",
+        effect=(("trust", -1),),
+        principle=2,
+    ),
+    mechanism(
+        "being_heard",
+        "Being heard",
+        "Being heard builds agency and trust; being ignored wears them down.",
+        effect=(("trust", 1),),
+    ),
     mechanism("rhetoric", "Rhetoric costs trust", "Claims beyond what is real cost trust."),
-    mechanism("situation", "Convictions follow one's situation", "What people want follows their burdens, mission and beliefs."),
+    mechanism(
+        "situation",
+        "Convictions follow one's situation",
+        "What people want follows their burdens, mission and beliefs.",
+    ),
 )
 
 
@@ -131,7 +154,8 @@ def experience(
         trust[i] += 0.02 * (trust_base[i] - trust[i])
         consciousness[i] += 0.005 * (0.3 - consciousness[i])
         wants(
-            i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness, resources, skill,
+            i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
+            resources, skill,
             structural, group_size, driver, gap, out,
         )  # fmt: skip
         for d in range(out.size):

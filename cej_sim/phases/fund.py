@@ -1,22 +1,31 @@
 """Phase 10, fund: the grant, its renewal, members' own contributions, and how a coalition ends.
 
-What the funder sees. coverage and structural as in the metrics service_coverage and structural_level; relief = 1 - burden of the most affected now
+What the funder sees. coverage and structural as in the metrics service_coverage and structural_level; relief = 1 -
+burden of the most affected now
 over theirs at the start (of all, if there are none), at least 0;
-visible = (1 - equity_priority) ((1 - horizon) coverage + horizon min(1, 2 (1 - structural))) + equity_priority min(1, 2 relief);
+visible = (1 - equity_priority) ((1 - horizon) coverage + horizon min(1, 2 (1 - structural))) + equity_priority min(1,
+2 relief);
 seen += 0.1 (visible - seen). Memory: controversy <- 0.95 controversy.
 
-Renewal, in months that are whole multiples of ``cycle``, while funded and before ``grant_end`` (stream RENEWAL, identity 0): with con =
-controversy / (1 + controversy), mechanisms.controversy as g, the mean grievance of members but the backbone as w, and s as in forms.py,
+Renewal, in months that are whole multiples of ``cycle``, while funded and before ``grant_end`` (stream RENEWAL,
+identity 0): with con =
+controversy / (1 + controversy), mechanisms.controversy as g, the mean grievance of members but the backbone as w, and
+s as in forms.py,
 
-    p = s(2 + 4 (seen - bar) - 3 g (1 - tolerance) con - 2 (1 - readiness) w - 4 power_shift max(0, 0.5 - resident say)),
+    p = s(2 + 4 (seen - bar) - 3 g (1 - tolerance) con - 2 (1 - readiness) w - 4 power_shift max(0, 0.5 - resident
+    say)),
 
-and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). In month ``grant_end`` the grant ends for good. Applying for renewal (``applying``)
+and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). In month ``grant_end`` the grant ends for
+good. Applying for renewal (``applying``)
 takes a quarter of the backbone's capacity in that month and the three before.
 
-Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * (engagement if paid, else trust).
+Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * trust *
+(engagement if paid, else 1).
 
-Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less than 0.25 staff-months per table;
-or, having finished, when the burden has fallen below a tenth. Then money, members and weights are 0 and the world goes on without it. Numbers: design and assumed.
+Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less than
+0.25 staff-months per table;
+or, having finished, when the burden has fallen below a tenth. Then money, members and weights are 0 and the world
+goes on without it. Numbers: design and assumed.
 """
 
 from __future__ import annotations
@@ -28,27 +37,97 @@ from cej_sim.parameters import Parameter, count, mechanism
 from cej_sim.state import BACKBONE, COALITION_ENDED, GRANT_ENDED, GRANT_REFUSED, GRANT_RENEWED
 
 RULES = (
-    Parameter("funder.grant", 6.0, "Grant", "Money a month; 1 pays one full-time person.", high=1e7, unit="staff-months per month",
-              source="design: six full-time people", factor=6, sustainability=4),
-    count("funder.cycle", 36, 1200, "Grant cycle", "Months between decisions about renewal.", low=1, unit="months", source="design",
-          sustainability=4),
-    count("funder.grant_end", 96, 1200, "End of the grant", "Month in which the grant ends for good.", unit="month", source="design",
-          effect=(("funded", 1),), sustainability=4),
-    Parameter("funder.equity_priority", 0.2, "Priority on equity", "How far the funder judges by relief for the most affected.",
-              factor=7),
-    Parameter("funder.horizon", 0.3, "Long horizon", "How far the funder looks at structural change rather than service numbers."),
-    Parameter("funder.tolerance", 0.4, "Tolerance of controversy", "How far public conflict leaves the funder unmoved.",
-              effect=(("funded", 1),)),
-    Parameter("funder.power_shift", 0.0, "Power shift as a condition", "How firmly renewal asks that residents hold half of the say."),
-    Parameter("funder.readiness", 0.4, "Readiness to stay through conflict", "How far conflict among members leaves the funder unmoved.",
-              effect=(("funded", 1),)),
-    Parameter("funder.contribution", 0.05, "Members' contributions", "Staff-months a month that a fully engaged member of full means gives.",
-              unit="staff-months per month", sustainability=4, effect=(("coordination", 1),)),
-    Parameter("coefficients.bar", 0.25, "What funders expect", "Visible progress at which a funder is content.", effect=(("funded", -1),),
-              source="assumed; to fit 90 % of funded coalitions going on past a three-year grant"),
+    Parameter(
+        "funder.grant",
+        6.0,
+        "Grant",
+        "Money a month; 1 pays one full-time person.",
+        high=1e7,
+        unit="staff-months per month",
+        source="design: six full-time people",
+        factor=6,
+        sustainability=4,
+    ),
+    count(
+        "funder.cycle",
+        36,
+        1200,
+        "Grant cycle",
+        "Months between decisions about renewal.",
+        low=1,
+        unit="months",
+        source="design",
+        sustainability=4,
+    ),
+    count(
+        "funder.grant_end",
+        96,
+        1200,
+        "End of the grant",
+        "Month in which the grant ends for good.",
+        unit="month",
+        source="design",
+        effect=(("funded", 1),),
+        sustainability=4,
+    ),
+    Parameter(
+        "funder.equity_priority",
+        0.2,
+        "Priority on equity",
+        "How far the funder judges by relief for the most affected.",
+        factor=7,
+    ),
+    Parameter(
+        "funder.horizon",
+        0.3,
+        "Long horizon",
+        "How far the funder looks at structural change rather than service numbers.",
+    ),
+    Parameter(
+        "funder.tolerance",
+        0.4,
+        "Tolerance of controversy",
+        "How far public conflict leaves the funder unmoved.",
+        effect=(("funded", 1),),
+    ),
+    Parameter(
+        "funder.power_shift",
+        0.0,
+        "Power shift as a condition",
+        "How firmly renewal asks that residents hold half of the say.",
+    ),
+    Parameter(
+        "funder.readiness",
+        0.4,
+        "Readiness to stay through conflict",
+        "How far conflict among members leaves the funder unmoved.",
+        effect=(("funded", 1),),
+    ),
+    Parameter(
+        "funder.contribution",
+        0.08,
+        "Members' contributions",
+        "Staff-months a month that a fully engaged and trusting member of full means gives.",
+        unit="staff-months per month",
+        sustainability=4,
+        effect=(("coordination", 1),),
+    ),
+    Parameter(
+        "coefficients.bar",
+        0.25,
+        "What funders expect",
+        "Visible progress at which a funder is content.",
+        effect=(("funded", -1),),
+        source="assumed; to fit 90 % of funded coalitions going on past a three-year grant",
+    ),
     mechanism("judgment", "Funders judge", "Renewal depends on what the funder sees.", effect=(("funded", -1),)),
-    mechanism("controversy", "Controversy scares funders", "Public conflict lowers the chance of renewal.", effect=(("funded", -1),)),
-)  # fmt: skip
+    mechanism(
+        "controversy",
+        "Controversy scares funders",
+        "Public conflict lowers the chance of renewal.",
+        effect=(("funded", -1),),
+    ),
+)
 
 
 @kernel
@@ -101,7 +180,7 @@ def fund(
         if member[i] and kind[i] != BACKBONE:
             members += 1.0
             sore += grievance[i]
-            own += resources[i] * (engagement[i] if paid[i] else trust[i])
+            own += resources[i] * trust[i] * (engagement[i] if paid[i] else 1.0)
 
     if c.funded == 1.0 and month >= rules.funder_grant_end:
         c.funded = 0.0

@@ -1,23 +1,33 @@
 """Phase 6, organize: one-to-ones, leaders, and mobilization over ties.
 
 One-to-ones. Paid work = min(organizing money, active organizers); outside work = outside * residents / 100. Per table
-whole(12 * (paid + outside work) / tables) of its unpaid active agents are met (stream ONE_TO_ONE: identity table for the fraction, the
-agent for the choice), those with the highest (1 - focus) u + focus * mean exposure over issues (ties to the lowest row). With g = mechanisms.one_to_ones, in
-this order: agency += g 0.10 (1 - agency), consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust), skill += g 0.04 (1 - skill);
+whole(12 * (paid + outside work) / tables) of its unpaid active agents are met (stream ONE_TO_ONE: identity table for
+the fraction, the
+agent for the choice), those with the highest (1 - focus) u + focus * mean exposure over issues (ties to the lowest
+row). With g = mechanisms.one_to_ones, in
+this order: agency += g 0.10 (1 - agency), consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust),
+skill += g 0.04 (1 - skill);
 ties between the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
 
 Leaders. An unpaid active agent who does not lead becomes a leader (stream EMERGE) with probability
-coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t = training money per table. A leader burns out
-(stream BURN_OUT) with probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0).
-Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
+coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t = training
+money per table. A leader burns out
+(stream BURN_OUT) with probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15
+agency (not below 0).
+Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j),
+consciousness_j likewise.
 
-Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside work + 0.05 leaders) / residents.
+Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside
+work + 0.05 leaders) / residents.
 Four rounds a month, all at once, for unpaid active agents: act if
 
-    share >= threshold + mechanisms.fatigue * fatigue - mechanisms.mobilization * coefficients.lift * m * consciousness * agency
+    share >= threshold + mechanisms.fatigue * fatigue - mechanisms.mobilization * coefficients.lift * m *
+    consciousness * agency
 
-(within 1e-12), where share is the tie-weighted share of unpaid active ties who acted in the round before (last month in the first round; 0 without ties).
-With mechanisms.mobilization 0 nobody acts. Afterwards fatigue <- fatigue + coefficients.tiring for those who act, 0.96 fatigue for others; at most 1.
+(within 1e-12), where share is the tie-weighted share of unpaid active ties who acted in the round before (last month
+in the first round; 0 without ties).
+With mechanisms.mobilization 0 nobody acts. Afterwards fatigue <- fatigue + coefficients.tiring for those who act,
+0.96 fatigue for others; at most 1.
 Numbers not marked are assumed.
 """
 
@@ -38,33 +48,109 @@ from cej_sim.state import (
 )
 
 RULES = (
-    Parameter("governance.organize.focus", 0.3, "Organizing with the most affected",
-              "How far one-to-ones seek out those on whom the issues weigh most.", effect=(("affected_members", 1),), principle=3),
-    Parameter("governance.organize.autonomy", 0.5, "Organizers' autonomy",
-              "How far organizers answer to residents rather than to the coalition.", effect=(("challenges", 1),), principle=3,
-              source="design: .7 for CEJ"),
-    Parameter("governance.organize.outside", 0.0, "Organizing from outside",
-              "Organizing by allied movements that the coalition neither pays nor directs.", high=5.0,
-              unit="staff-months per month per 100 residents", effect=(("mobilized", 1), ("resident_agency", 1)), principle=3),
-    Parameter("coefficients.emergence", 0.02, "Emergence of leaders", "Scale of the monthly chance that a resident begins to lead.",
-              unit="per month", effect=(("resident_leaders", 1),)),
-    Parameter("coefficients.burnout", 0.08, "Burnout", "Scale of the monthly chance that a leader stops.", unit="per month",
-              effect=(("resident_leaders", -1),)),
-    Parameter("coefficients.lift", 0.8, "Lift of a campaign", "How far organizing lowers the threshold of the conscious and confident.",
-              high=3.0, unit="ratio", effect=(("mobilized", 1),)),
-    Parameter("coefficients.tiring", 0.05, "Tiring", "Fatigue from a month of collective action.", high=0.5, unit="per month",
-              effect=(("mobilized", -1),)),
-    mechanism("one_to_ones", "One-to-ones", "Conversations build agency, consciousness, trust and skill.", effect=(("resident_agency", 1),)),
-    mechanism("snowflake", "Leaders reach others", "Leaders build the agency of people they are tied to.", effect=(("resident_agency", 1),)),
+    Parameter(
+        "governance.organize.focus",
+        0.3,
+        "Organizing with the most affected",
+        "How far one-to-ones seek out those on whom the issues weigh most.",
+        effect=(("affected_members", 1),),
+        principle=3,
+    ),
+    Parameter(
+        "governance.organize.autonomy",
+        0.5,
+        "Organizers' autonomy",
+        "How far organizers answer to residents rather than to the coalition.",
+        effect=(("challenges", 1),),
+        principle=3,
+        source="design: .7 for CEJ",
+    ),
+    Parameter(
+        "governance.organize.outside",
+        0.0,
+        "Organizing from outside",
+        "Organizing by allied movements that the coalition neither pays nor directs.",
+        high=5.0,
+        unit="staff-months per month per 100 residents",
+        effect=(("mobilized", 1), ("resident_agency", 1)),
+        principle=3,
+    ),
+    Parameter(
+        "coefficients.emergence",
+        0.02,
+        "Emergence of leaders",
+        "Scale of the monthly chance that a resident begins to lead.",
+        unit="per month",
+        effect=(("resident_leaders", 1),),
+    ),
+    Parameter(
+        "coefficients.burnout",
+        0.08,
+        "Burnout",
+        "Scale of the monthly chance that a leader stops.",
+        unit="per month",
+        effect=(("resident_leaders", -1),),
+    ),
+    Parameter(
+        "coefficients.lift",
+        0.8,
+        "Lift of a campaign",
+        "How far organizing lowers the threshold of the conscious and confident.",
+        high=3.0,
+        unit="ratio",
+        effect=(("mobilized", 1),),
+    ),
+    Parameter(
+        "coefficients.tiring",
+        0.05,
+        "Tiring",
+        "Fatigue from a month of collective action.",
+        high=0.5,
+        unit="per month",
+        effect=(("mobilized", -1),),
+    ),
+    mechanism(
+        "one_to_ones",
+        "One-to-ones",
+        "Conversations build agency, consciousness, trust and skill.",
+        effect=(("resident_agency", 1),),
+    ),
+    mechanism(
+        "snowflake",
+        "Leaders reach others",
+        "Leaders build the agency of people they are tied to.",
+        effect=(("resident_agency", 1),),
+    ),
     mechanism("burnout", "Leaders burn out", "Leading tires, and leaders stop.", effect=(("resident_leaders", -1),)),
-    mechanism("mobilization", "Mobilization", "People act when enough of those they know act.", effect=(("mobilized", 1),)),
-    mechanism("fatigue", "Action tires", "Collective action tires people until they rest.", effect=(("mobilized", -1),)),
-)  # fmt: skip
+    mechanism(
+        "mobilization", "Mobilization", "People act when enough of those they know act.", effect=(("mobilized", 1),)
+    ),
+    mechanism(
+        "fatigue", "Action tires", "Collective action tires people until they rest.", effect=(("mobilized", -1),)
+    ),
+)
 
 
 @kernel
-def mobilize(gain, lift, tire, tiring, active, paid, consciousness, agency, threshold, fatigue, mobilized, mobilized_next, indptr, indices, tie):
-    """Four rounds of the threshold model, then fatigue. ``lift`` is what full consciousness and agency take off a threshold."""
+def mobilize(
+    gain,
+    lift,
+    tire,
+    tiring,
+    active,
+    paid,
+    consciousness,
+    agency,
+    threshold,
+    fatigue,
+    mobilized,
+    mobilized_next,
+    indptr,
+    indices,
+    tie,
+):
+    """Four rounds of the threshold model, then fatigue. ``lift`` is what full consciousness and agency take off a
+    threshold."""
     for _ in range(4):
         for i in range(active.size):
             mobilized_next[i] = False
@@ -90,7 +176,8 @@ def mobilize(gain, lift, tire, tiring, active, paid, consciousness, agency, thre
 def organize(
     key, month, rules, c, K, tables,
     kind, active, paid, draw_id, exposure, threshold, agency, consciousness, trust, skill, fatigue,
-    present, met, mobilized, mobilized_next, leader, score, pool, talked, table_start, table_agents, indptr, indices, tie,
+    present, met, mobilized, mobilized_next, leader, score, pool, talked, table_start, table_agents, indptr,
+    indices, tie,
     spend, log, logged,
 ):  # fmt: skip
     """Meet people, let leaders emerge and burn out, and run mobilization."""
@@ -135,9 +222,7 @@ def organize(
             continue
         for e in range(indptr[i], indptr[i + 1]):
             j = indices[e]
-            if talked[i] and kind[j] == ORGANIZER and active[j]:
-                tie[e] += gain * 0.05 * (1.0 - tie[e])
-            elif talked[j] and kind[i] == ORGANIZER:
+            if (talked[i] and kind[j] == ORGANIZER and active[j]) or (talked[j] and kind[i] == ORGANIZER):
                 tie[e] += gain * 0.05 * (1.0 - tie[e])
 
     training = saturating(spend[TRAINING] / tables, 0.1)

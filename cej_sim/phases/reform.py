@@ -1,17 +1,25 @@
 """Phase 11, reform: rules change by mandate, or by a motion that those in power decide.
 
-A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*, governance.decide.strategy), changed
-by mandate or motion, also sets the line (the strategy) in force at once, credited to nobody, and action becomes what the lines leave (not below 0). A motion lies on the table from its month on, until it passes. It is put to the vote in phase 11 when
-at least ``motion_every`` months have passed since the last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and ``motions_about``
-allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions stand in the order of the file; one vote a month.
+A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*,
+governance.decide.strategy), changed
+by mandate or motion, also sets the line (the strategy) in force at once, credited to nobody, and action becomes what
+the lines leave (not below 0). A motion lies on the table from its month on, until it passes. It is put to the vote in
+phase 11 when
+at least ``motion_every`` months have passed since the last vote (on any motion), a table has decided this month,
+somebody who may propose (``motion_by``) came, and ``motions_about``
+allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions stand in the order of
+the file; one vote a month.
 
-Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same table would have with the motion's rules in force.
-Agent i is for it if a draw (stream BALLOT) lies below s(4 z), s as in forms.py,
+Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same table
+would have with the motion's rules in force.
+Agent i is for it if a draw (stream BALLOT, identity the agent, month the position of the event: people do not change
+their minds by chance from vote to vote) lies below s(4 z), s as in forms.py,
 
     z = -0.25 - mechanisms.power_loss * 1.2 loss_i (1 - 0.7 openness_i) + 0.8 (openness_i - 0.4) + 0.6 (belief_i - 0.4)
         + mechanisms.popular_pressure * 1.2 min(1, 4 mobilized share of residents),
 
-loss_i = (d_i - d'_i) / max(d_i, d'_i) (0 if both are 0), belief_i the mean over issues. It passes if the votes for it reach ``motion_threshold`` of all weights.
+loss_i = (d_i - d'_i) / max(d_i, d'_i) (0 if both are 0), belief_i the mean over issues. It passes if the votes for it
+reach ``motion_threshold`` of all weights.
 Coefficients: assumed.
 """
 
@@ -28,22 +36,51 @@ ANY_MEMBER, RESIDENTS_ONLY, INSTITUTIONS_ONLY, BACKBONE_ONLY = range(4)
 ANYTHING, NO_VOTES, NOTHING = range(3)
 
 RULES = (
-    choice("governance.reform.motion_by", ("any_member", "residents", "institutions", "backbone"), "Who may propose new rules",
-           "Whose motions to change the rules are put to the vote.", principle=2),
-    choice("governance.reform.motions_about", ("anything", "no_votes", "nothing"), "What motions may change",
-           "Any rule, any rule but the votes, or none.", principle=2),
-    count("governance.reform.motion_every", 6, 1200, "Months between votes on rules", "How often rules may be put to the vote.", low=1,
-          unit="months"),
-    Parameter("governance.reform.motion_threshold", 0.5, "Majority for new rules", "Share of decision weight that must be for a motion.",
-              source="assumed"),
-    mechanism("power_loss", "Holders of power weigh their loss", "Those who would lose say tend to vote against a change of rules."),
-    mechanism("popular_pressure", "Pressure of mobilized residents", "Mobilized residents make members vote for change."),
+    choice(
+        "governance.reform.motion_by",
+        ("any_member", "residents", "institutions", "backbone"),
+        "Who may propose new rules",
+        "Whose motions to change the rules are put to the vote.",
+        principle=2,
+    ),
+    choice(
+        "governance.reform.motions_about",
+        ("anything", "no_votes", "nothing"),
+        "What motions may change",
+        "Any rule, any rule but the votes, or none.",
+        principle=2,
+    ),
+    count(
+        "governance.reform.motion_every",
+        6,
+        1200,
+        "Months between votes on rules",
+        "How often rules may be put to the vote.",
+        low=1,
+        unit="months",
+    ),
+    Parameter(
+        "governance.reform.motion_threshold",
+        0.5,
+        "Majority for new rules",
+        "Share of decision weight that must be for a motion.",
+        source="assumed",
+    ),
+    mechanism(
+        "power_loss",
+        "Holders of power weigh their loss",
+        "Those who would lose say tend to vote against a change of rules.",
+    ),
+    mechanism(
+        "popular_pressure", "Pressure of mobilized residents", "Mobilized residents make members vote for change."
+    ),
 )
 
 
 @kernel
 def put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin):
-    """Change one rule; a starting line or strategy also changes the decision in force. ``sets`` tells what a rule sets."""
+    """Change one rule; a starting line or strategy also changes the decision in force. ``sets`` tells what a rule
+    sets."""
     field = event_field[row]
     rules_flat[field] = event_value[row]
     if sets[field] == ACTION:
@@ -82,7 +119,8 @@ def reform(
 ):  # fmt: skip
     """Put a motion to the vote, and change the rules if it passes.
 
-    ``votes_first`` to ``votes_last`` are the positions of the vote rules in ``rules_flat``; score and pool are scratch.
+    ``votes_first`` to ``votes_last`` are the positions of the vote rules in ``rules_flat``; score and pool are
+    scratch.
     """
     c.motion_clock += 1.0
     if c.motion_clock < rules.reform_motion_every or rules.reform_motions_about == NOTHING:
@@ -105,15 +143,13 @@ def reform(
         return
     may = False
     for i in range(kind.size):
-        if present[i] and member[i]:
-            if rules.reform_motion_by == ANY_MEMBER:
-                may = True
-            elif rules.reform_motion_by == RESIDENTS_ONLY and kind[i] == RESIDENT:
-                may = True
-            elif rules.reform_motion_by == INSTITUTIONS_ONLY and kind[i] == INSTITUTION:
-                may = True
-            elif rules.reform_motion_by == BACKBONE_ONLY and kind[i] == BACKBONE:
-                may = True
+        entitled = (
+            rules.reform_motion_by == ANY_MEMBER
+            or (rules.reform_motion_by == RESIDENTS_ONLY and kind[i] == RESIDENT)
+            or (rules.reform_motion_by == INSTITUTIONS_ONLY and kind[i] == INSTITUTION)
+            or (rules.reform_motion_by == BACKBONE_ONLY and kind[i] == BACKBONE)
+        )
+        may = may or (entitled and present[i] and member[i])
     decided = False
     for t in range(table_share.size):
         decided = decided or table_decided[t]
@@ -167,7 +203,7 @@ def reform(
             + pressure
         )
         total += weight[i]
-        if uniform(key, draw_id[i], month, BALLOT) < sigmoid(4.0 * z):
+        if uniform(key, draw_id[i], event, BALLOT) < sigmoid(4.0 * z):
             in_favor += weight[i]
     if in_favor >= rules.reform_motion_threshold * total:
         for row in range(first_row, last_row):

@@ -4,7 +4,8 @@
     python experiments/benchmarks/speed.py --no-write prints only
 
 1. The fused months against the plain per-agent Mesa version in tests/oracle.py: same scenario, same draws (for the
-   plain version taken from a table filled beforehand, so that slow random numbers do not flatter the core), 120 months, all metrics measured each
+   plain version taken from a table filled beforehand, so that slow random numbers do not flatter the core),
+   120 months, all metrics measured each
    month. The two are interleaved; medians count. Setting up the population is in neither.
 2. Growth from 100 to 100,000 agents: the fitted exponent of time against agents plus ties.
 """
@@ -65,8 +66,8 @@ def core_seconds(scenario: Scenario, months: int, repeats: int) -> tuple[float, 
 def oracle_seconds(scenario: Scenario, months: int) -> float:
     """Seconds of the plain Mesa version, its draws from a table."""
     key = key_of(1, 0)
-    state = populate(scenario, int(key))
-    oracle = Oracle(scenario, key, draws=DrawTable(state, key, months))
+    oracle = Oracle(scenario, int(key))
+    oracle.draws = DrawTable(oracle, months)
     started = time.perf_counter()
     for _ in range(months):
         oracle.step()
@@ -94,7 +95,9 @@ def growth(repeats: int) -> tuple[list[dict[str, float]], float]:
     rows = []
     for agents in (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000):
         seconds, n, ties = core_seconds(sized(load("community_led"), agents), 12, repeats if agents < 30_000 else 3)
-        rows.append({"agents": n, "ties": ties, "seconds": seconds, "ns_per_agent_and_tie": 1e9 * seconds / 12 / (n + ties)})
+        rows.append(
+            {"agents": n, "ties": ties, "seconds": seconds, "ns_per_agent_and_tie": 1e9 * seconds / 12 / (n + ties)}
+        )
     size = np.log([row["agents"] + row["ties"] for row in rows])
     return rows, float(np.polyfit(size, np.log([row["seconds"] for row in rows]), 1)[0])
 
@@ -103,7 +106,9 @@ def table(rows: list[dict[str, float]]) -> str:
     """A Markdown table of dictionaries with equal keys."""
     heads = list(rows[0])
     lines = ["| " + " | ".join(head.replace("_", " ") for head in heads) + " |", "|" + "---:|" * len(heads)]
-    lines += ["| " + " | ".join(f"{row[h]:,.0f}" if row[h] >= 100 else f"{row[h]:.3g}" for h in heads) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(f"{row[h]:,.0f}" if row[h] >= 100 else f"{row[h]:.3g}" for h in heads) + " |" for row in rows
+    ]
     return "\n".join(lines)
 
 
@@ -118,12 +123,14 @@ def main() -> None:
     compared = against_plain_mesa(options.repeats)
     sizes, exponent = growth(options.repeats)
     text = (
-        f"{table(compared)}\n\n{table(sizes)}\n\nTime grows with (agents + ties) to the power {exponent:.2f} from 100 to 100,000 agents "
-        f"(12 months of `community_led`; tie directions are counted)."
+        f"{table(compared)}\n\n{table(sizes)}\n\nTime grows with (agents + ties) to the power {exponent:.2f} "
+        f"from 100 to 100,000 agents (12 months of `community_led`; tie directions are counted)."
     )
     print(text)
     if options.json:
-        options.json.write_text(json.dumps({"against_plain_mesa": compared, "growth": sizes, "exponent": exponent}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"against_plain_mesa": compared, "growth": sizes, "exponent": exponent}, indent=1) + "\n"
+        )
     readme = ROOT / "README.md"
     if not options.no_write:
         before, _, rest = readme.read_text().partition(MARKERS[0])
