@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
+import llvmlite.binding
 import numba
 from numba.core import config
 
@@ -35,8 +36,9 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def source_hash(package: Path = _PACKAGE) -> str:
-    """Hash of the engine's sources, Python and numba; names the cache directory."""
-    digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__}".encode())
+    """Hash of the engine's sources, Python, numba and the processor compiled for; names the cache directory."""
+    processor = config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__} {processor}".encode())
     for name in _SOURCES:
         path = package / name
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
@@ -81,7 +83,9 @@ def cache_directory() -> Path:
     shared = Path(tempfile.gettempdir()) / f"cej_sim-{user}"
     if _own(shared) and _writable(shared / name):
         return shared / name
-    return Path(tempfile.mkdtemp(prefix="cej_sim-"))
+    last = Path(tempfile.mkdtemp(prefix="cej_sim-")) / name
+    last.mkdir()
+    return last
 
 
 CACHE_DIRECTORY = cache_directory()

@@ -28,12 +28,39 @@ def clip(value, low, high):
 
 
 @kernel
-def distance(x, y, n):
-    """Half the sum of absolute differences over the first n entries: 0 for equal, 1 for disjoint shares."""
+def distance(x, i, y, j, n):
+    """Half the sum of absolute differences over the first n entries of two rows: 0 for equal, 1 for disjoint shares."""
     total = 0.0
     for k in range(n):
-        total += abs(x[k] - y[k])
+        total += abs(x[i, k] - y[j, k])
     return 0.5 * total
+
+
+@kernel
+def distance_to(row, x, i, n):
+    """The same between a vector and a row."""
+    total = 0.0
+    for k in range(n):
+        total += abs(row[k] - x[i, k])
+    return 0.5 * total
+
+
+@kernel
+def zeros(n):
+    """A vector of n zeros (compiles faster than numpy's)."""
+    out = np.empty(n)
+    for i in range(n):
+        out[i] = 0.0
+    return out
+
+
+@kernel
+def copied(x):
+    """A copy of a vector (compiles faster than numpy's)."""
+    out = np.empty(x.size)
+    for i in range(x.size):
+        out[i] = x[i]
+    return out
 
 
 @kernel

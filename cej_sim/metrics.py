@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cej_sim.compiled import kernel
-from cej_sim.forms import distance
+from cej_sim.forms import zeros
 from cej_sim.parameters import Metric
 from cej_sim.phases.convene import seats_at
 from cej_sim.phases.decide import ONE_MEMBER_ONE_VOTE
@@ -350,7 +348,7 @@ def measure_arrays(
 
     # Burden of the most affected against the others, of those who bore most, and what the most affected need
     theirs, others, heads, worst, worst_start = 0.0, 0.0, 0.0, 0.0, 0.0
-    need = np.zeros(K)
+    need = zeros(K)
     total_need = 0.0
     for g in range(groups):
         heads += group_size[g]
@@ -478,6 +476,9 @@ def measure_arrays(
     row[35] = sore / members if members > 0.0 else 0.0
     row[36] = power
     row[37] = c.controversy / (1.0 + c.controversy)
-    row[38] = 1.0 - distance(decision, need, K)
+    apart = 0.0
+    for k in range(K):
+        apart += abs(decision[k] - need[k])
+    row[38] = 1.0 - 0.5 * apart
     row[39] = c.funded
     row[40] = c.alive

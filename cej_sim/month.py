@@ -27,7 +27,7 @@ from cej_sim.phases import (
     reform,
     serve,
 )
-from cej_sim.state import ACTION, BACKBONE, BUDGET_LINES
+from cej_sim.state import ACTION, BACKBONE, BUDGET_LINES, State
 
 #: The phases of a month, in order: (module, what it asks).
 PHASES = (
@@ -71,8 +71,7 @@ class Events(NamedTuple):
     value: NDArray[np.float64]  # (rows,) what the engine reads
 
 
-@kernel
-def measure(s, month, row):
+def measure(s: State, month: int, row: NDArray[np.float64]) -> None:
     """Write the metrics of the state ``s`` in month ``month`` into ``row`` (len(METRICS),)."""
     measure_arrays(
         month, s.rules[0], s.coalition[0], s.structural.size, row, s.pool,

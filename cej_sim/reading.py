@@ -133,8 +133,8 @@ def _clean(text: str) -> str:
 def shipped() -> dict[str, Path]:
     """The scenarios that come with the package: name -> file; found in a checkout and in an installed wheel."""
     package = Path(__file__).resolve().parent
-    checkout = package.parent
-    directory = (checkout if (checkout / "pyproject.toml").is_file() else package) / "scenarios"
+    installed = package / "scenarios"
+    directory = installed if installed.is_dir() else package.parent / "scenarios"
     return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
 
 

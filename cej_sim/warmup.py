@@ -6,20 +6,21 @@ from which the first then takes them. Without a second processor, or if that pro
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-from numba.core import config
 
-from cej_sim.compiled import is_cached
+from cej_sim.compiled import CACHE_DIRECTORY, is_cached
 from cej_sim.metrics import METRICS, measure_arrays
 from cej_sim.month import PHASES, SETS, measure, run_months
 from cej_sim.phases import decide, fund, reform
@@ -75,53 +76,68 @@ def _part(second: bool) -> list[Any]:
 
 def compile_part(second: bool, example_file: str | Path) -> None:
     """Compile one part into the disk cache; the second part also compiles what builds a population."""
-    config.OPT = type(config.OPT)(1)
     _compile(_part(second), pickle.loads(Path(example_file).read_bytes()))
     if second:
         example()
 
 
+def compile_engine() -> None:
+    """Compile all of the engine into the disk cache; ``prepare`` has a process of its own do it."""
+    if usable_processors() > 1:
+        _compile_in_two()
+    state = example()
+    out = np.zeros((1, len(METRICS)))
+    measure(state, 0, out[0])
+    run_months(state, encode_events(Scenario("example", defaults())), np.uint64(1), 0, out)
+
+
 def prepare() -> None:
-    """Compile the engine unless it is in the cache. Results do not depend on how it was compiled."""
+    """Have the engine compiled unless it is in the cache; results do not depend on how it was compiled.
+
+    Another process does it, at optimization level 1: that compiles a third faster, and the month is as fast as at level
+    3. What fails there is compiled when it is first called.
+    """
     if is_cached():
         return
-    before = config.OPT
-    # Level 1 compiles about a fifth faster than 3; the compiled month is as fast.
-    config.OPT = type(before)(1)
+    with _turn():
+        if not is_cached():
+            _start("from cej_sim.warmup import compile_engine; compile_engine()", {"NUMBA_OPT": "1"}).wait()
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until no other process compiles into the same cache (where the system can lock files)."""
     try:
-        if usable_processors() > 1:
-            _compile_in_two()
-        state = example()
-        out = np.zeros((1, len(METRICS)))
-        measure(state, 0, out[0])
-        run_months(state, encode_events(Scenario("example", defaults())), np.uint64(1), 0, out)
-    finally:
-        config.OPT = before
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with open(CACHE_DIRECTORY / "compiling.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _compile_in_two() -> None:
     """Compile the two parts side by side; what fails here is compiled later, by this process alone."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "example.pickle"
+        file = str(Path(folder) / "example.pickle")
         make = "import pickle, sys; from cej_sim.warmup import example; pickle.dump(example(), open(sys.argv[1], 'wb'))"
-        part = "import sys; from cej_sim.warmup import compile_part; compile_part(True, sys.argv[1])"
-        search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": search}
-        made = _start(make, file, {**environment, "NUMBA_DISABLE_JIT": "1"})
-        if made.wait() != 0:
+        if _start(make, {"NUMBA_DISABLE_JIT": "1"}, file).wait() != 0:
             return
-        second = _start(part, file, environment)
+        part = "import sys; from cej_sim.warmup import compile_part; compile_part(True, sys.argv[1])"
+        second = _start(part, {}, file)
         try:
             compile_part(False, file)
         finally:
             second.wait()
 
 
-def _start(code: str, file: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Another Python that runs some code with a file's path as its argument, and says nothing."""
+def _start(code: str, settings: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    """Another Python that runs some code of this package, and says nothing."""
+    search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-c", code, str(file)],
-        env=environment,
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": search, "CEJ_SIM_CACHE_DIR": str(CACHE_DIRECTORY.parent), **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -89,7 +89,7 @@ class DrawTable:
         self.values: dict[tuple[int, int], dict[int, float]] = {}
         for stream, who in asking.items():
             ids = np.array(sorted(who), np.uint32)
-            for month in range(months + 1):
+            for month in range(max(months + 1, len(oracle.events))):
                 numbers = streams.uniforms(oracle.key, ids, month, stream)
                 self.values[stream, month] = dict(zip(ids.tolist(), numbers.tolist(), strict=True))
 
@@ -387,7 +387,8 @@ class Person(mesa.Agent):
 
     # Reform
 
-    def votes_for(self, weight_after: float, pressure: float) -> bool:
+    def votes_for(self, number: int, weight_after: float, pressure: float) -> bool:
+        """Whether it wants a motion; chance is drawn once for each motion, so that nobody changes its mind by it."""
         rules = self.model.rules
         larger = max(self.weight, weight_after)
         loss = (self.weight - weight_after) / larger if larger > 0.0 else 0.0
@@ -398,7 +399,7 @@ class Person(mesa.Agent):
             + 0.6 * (mean(self.belief) - 0.4)
             + rules.mechanisms_popular_pressure * 1.2 * pressure
         )
-        return self.draw(streams.BALLOT) < s_curve(4.0 * z)
+        return self.model.draws.uniform(self.draw_id, number, streams.BALLOT) < s_curve(4.0 * z)
 
     # Experience
 
@@ -1278,7 +1279,7 @@ class Oracle(mesa.Model):
             c.funded = 0.0
         given = 0.0
         for person in self.members:
-            given += person.resources * (person.engagement if person.paid else person.trust)
+            given += person.resources * person.trust * (person.engagement if person.paid else 1.0)
         c.money = c.funded * rules.funder_grant + rules.funder_contribution * given
 
         c.no_quorum = 0.0 if any(table.decided for table in self.tables) else c.no_quorum + 1.0
@@ -1348,7 +1349,7 @@ class Oracle(mesa.Model):
         self.rules = in_force
         total = sum(person.weight for person in self.people)
         pressure = min(1.0, 4.0 * self.mobilized_share)
-        in_favor = [person for person in self.people if person.votes_for(weight_after[person], pressure)]
+        in_favor = [person for person in self.people if person.votes_for(number, weight_after[person], pressure)]
         if sum(person.weight for person in in_favor) >= self.rules.reform_motion_threshold * total - TINY:
             self.put_into_force(number)
 

@@ -614,3 +614,80 @@ def test_what_is_absent_for_ten_years(names, check):
             except AssertionError:
                 failed += 1
         assert (failed > 0) == (gain > 0.0)
+
+
+# Size
+
+#: What a state counts, rather than shares or averages.
+OF_SIZE = ("group_size", "group_exposure", "worst_exposure", "spend")
+SCALARS_OF_SIZE = ("money", "residents", "affected", "institutions", "burden_start", "worst_start")
+
+
+def replicated(state: State, copies: int) -> State:
+    """Copies of a world of one table, their luck included, each with its own table, under one backbone and one roof."""
+    n = state.kind.size
+    sources, block = [], []
+    for kind in np.unique(state.kind):
+        rows = np.flatnonzero(state.kind == kind)
+        times = 1 if kind == BACKBONE else copies
+        sources.append(np.tile(rows, times))
+        block.append(np.repeat(np.arange(times), rows.size))
+    source, copy = np.concatenate(sources), np.concatenate(block)
+    place = np.empty((n, copies), np.int64)
+    place[source, copy] = np.arange(source.size)
+    place[state.kind == BACKBONE] = place[state.kind == BACKBONE][:, :1]
+    arrays = {
+        name: np.ascontiguousarray(array[source]) if array.shape[:1] == (n,) else array.copy()
+        for name, array in state._asdict().items()
+    }
+    ends = np.repeat(np.arange(n), np.diff(state.indptr))
+    one, two, strength = place[ends].T.ravel(), place[state.indices].T.ravel(), np.tile(state.tie, copies)
+    order = np.lexsort((two, one))
+    hoods = state.held_in.size - 1
+    table = np.where(state.kind[source] == BACKBONE, -1, copy)
+    seated = np.flatnonzero(table >= 0)
+    arrays |= {
+        "indptr": np.concatenate([[0], np.cumsum(np.bincount(one, minlength=source.size))]),
+        "indices": two[order].astype(np.int32), "tie": strength[order],
+        "neighborhood": np.where(arrays["neighborhood"] >= 0, arrays["neighborhood"] + hoods * copy, -1).astype(np.int32),
+        "held_in": np.zeros(copies * hoods + 1, np.int64), "table": table.astype(np.int32),
+        "table_agents": seated[np.argsort(table[seated], kind="stable")].astype(np.int32),
+        "table_start": np.arange(copies + 1) * (n - 1), "table_share": np.full(copies, 1.0 / copies),
+        "table_residents": np.tile(state.table_residents, copies),
+        "table_institutions": np.tile(state.table_institutions, copies),
+        "table_speed": np.zeros(copies), "table_decided": np.zeros(copies, np.bool_),
+        "targets": np.zeros((copies, state.decision.size)), "log": np.zeros((copies * len(state.log), 4), np.int32),
+    }  # fmt: skip
+    for name in OF_SIZE:
+        arrays[name] = arrays[name] * copies
+    whole = duplicate(State(**arrays))
+    for name in SCALARS_OF_SIZE:
+        whole.coalition[name] *= copies
+    whole.rules["funder_grant"] *= copies
+    return whole
+
+
+@pytest.mark.parametrize("rule", ["weighted_mean", "majority", "consensus", "delegated"])
+@pytest.mark.parametrize("invitation", ["by_ties", "by_lot", "by_election"])
+@pytest.mark.parametrize("name", ["collective_impact", "community_led"])
+def test_copies_with_the_same_luck_are_the_same(name, invitation, rule):
+    """Everything is per head, a mean or a share: seven copies of one world, with the very same draws, give its numbers.
+
+    What a table draws for itself is left out: whether there is a challenge, and fractions of recruits and conversations
+    (of which there are twelve while the one organizer is paid in full).
+    """
+    copies = 7
+    one_organizer = {"budget.organizing": 0.25, "budget_min.organizing": 0.25, "budget_max.organizing": 0.3}
+    scenario = shipped(name, {
+        "community.organizers": 1, "community.tables": 1, G + "convene.invitation": invitation, G + "decide.rule": rule,
+        G + "serve.recruit": 0.0, M + "contention": 0.0, C + "hazard": 0.2, C + "opposition": 1.0, F + "grant_end": 1200,
+        M + "judgment": 0.0, **{f"{G}decide.{path}": share for path, share in one_organizer.items()},
+    })  # fmt: skip
+    key = key_of(13)
+    one = populate(scenario, key)
+    many = replicated(one, copies)
+    rows, rows_many = advance(scenario, one, key), advance(scenario, many, key)
+    rows_many[:, COLUMN["institution_exits"]] /= copies
+    assert rows[:, COLUMN["institution_exits"]].max() > 0.0
+    for column, of_name in enumerate(COLUMN):
+        np.testing.assert_allclose(rows_many[:, column], rows[:, column], rtol=0, atol=1e-8, err_msg=of_name)

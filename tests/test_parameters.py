@@ -166,13 +166,26 @@ def _scenarios() -> dict[str, Scenario]:
         for name in ("collective_impact", "collective_impact_3", "community_led", "converted_by_motion")
     )
     found = {
-        "collective impact": ci.with_values({_G + "advocate.allies": 0.5, _G + "organize.outside": 0.3}),
+        "collective impact": ci.with_values(
+            {
+                _G + "advocate.allies": 0.5,
+                _G + "organize.outside": 0.3,
+                _DECIDE + "budget.organizing": 0.05,
+                _DECIDE + "budget.supports": 0.1,
+                _DECIDE + "budget.training": 0.1,
+                "funder.cycle": 12,
+                "coefficients.bar": 0.5,
+            }
+        ),
         "community-led": led,
         "elected majority": led.with_values(
             {
                 _G + "convene.invitation": "by_election",
                 _DECIDE + "rule": "majority",
                 _DECIDE + "votes.counted": "one_member_one_vote",
+                _DECIDE + "budget.organizing": 0.25,
+                _DECIDE + "budget.supports": 0.2,
+                _DECIDE + "budget.training": 0.1,
                 "network.generate": "small_world",
             }
         ),
@@ -183,6 +196,9 @@ def _scenarios() -> dict[str, Scenario]:
                 _DECIDE + "rule": "consensus",
                 _G + "deliberate.influence": "bounded_confidence",
                 _G + "organize.outside": 0.5,
+                _DECIDE + "budget.organizing": 0.15,
+                _DECIDE + "budget.supports": 0.15,
+                _DECIDE + "budget.training": 0.1,
                 "funder.power_shift": 0.5,
                 "funder.equity_priority": 0.6,
                 "funder.cycle": 12,
@@ -197,6 +213,10 @@ def _scenarios() -> dict[str, Scenario]:
                 _DECIDE + "rule": "delegated",
                 _DECIDE + "votes.residents": 0.4,
                 _G + "coordinate.charter": 0.3,
+                _G + "contend.conflict_addressed": 0.0,
+                "funder.cycle": 12,
+                "funder.readiness": 0.3,
+                "coefficients.bar": 0.4,
                 _G + "experience.claimed_say": 0.6,
                 "network.generate": "preferential_attachment",
             }
@@ -210,7 +230,7 @@ def _scenarios() -> dict[str, Scenario]:
                 _G + "organize.outside": 1.0,
                 _G + "advocate.allies": 0.5,
                 _G + "advocate.rival": 0.3,
-                _G + "contend.conflict_addressed": 0.3,
+                _G + "contend.conflict_addressed": 0.1,
                 "funder.tolerance": 0.2,
                 "funder.readiness": 0.2,
                 "funder.cycle": 12,
@@ -222,8 +242,12 @@ def _scenarios() -> dict[str, Scenario]:
                 _G + "convene.seats.institutions": 0.8,
                 _G + "convene.institutions_from": 3,
                 _G + "organize.outside": 0.5,
-                _DECIDE + "budget_min.organizing": 0.02,
-                _DECIDE + "budget_min.training": 0.01,
+                _DECIDE + "budget.organizing": 0.15,
+                _DECIDE + "budget.supports": 0.15,
+                _DECIDE + "budget.training": 0.1,
+                "funder.cycle": 12,
+                "funder.tolerance": 0.3,
+                "coefficients.challenge": 1.0,
             }
         ),
         "a motion": replace(

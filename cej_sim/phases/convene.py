@@ -47,7 +47,7 @@ import numpy as np
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import ACCEPT, ATTEND, CALLS, INVITE, LAPSE, uniform, whole
-from cej_sim.forms import cutoff, distance, saturating, sigmoid, write_log
+from cej_sim.forms import cutoff, distance, distance_to, saturating, sigmoid, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
     BACKBONE,
@@ -236,7 +236,7 @@ def willingness(
     i, K, rules, support, naming, with_whom, decision, x, agency, trust, barrier, affected, leader, grievance
 ):
     """The z of attendance (see the head of this file)."""
-    fit = 1.0 - distance(decision, x[i], K)
+    fit = 1.0 - distance_to(decision, x, i, K)
     return (
         -1.6
         + 1.6 * agency[i]
@@ -312,7 +312,7 @@ def convene(
                     for e in range(indptr[i], indptr[i + 1]):
                         j = indices[e]
                         if member[j]:
-                            alike = 1.0 - distance(x[i], x[j], K)
+                            alike = 1.0 - distance(x, i, x, j, K)
                             pull += tie[e] * (1.0 + rules.convene_agreement * alike)
                     score[i] = u * pull
                 elif rule == BY_ELECTION:

@@ -59,7 +59,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.forms import clip, distance, saturating
+from cej_sim.forms import clip, copied, distance, distance_to, saturating
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
     ACTION,
@@ -356,7 +356,7 @@ def nearest(i, options, count, K, x):
     """Position of the option nearest to agent i's priorities, the first one if equal."""
     best = 0
     for o in range(1, count):
-        if distance(x[i], x[options[o]], K) < distance(x[i], x[options[best]], K):
+        if distance(x, i, x, options[o], K) < distance(x, i, x, options[best], K):
             best = o
     return best
 
@@ -376,7 +376,7 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
         elif p2 < 0 or voice[i] > voice[p2]:
             p2 = i
     loudest = p0
-    options = np.full(3, -1)
+    options = np.empty(3, np.int64)
     count = 0
     for proposer in (p0, p1, p2):
         if proposer < 0:
@@ -384,7 +384,7 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
         seconded = False
         for a in range(first, last + 1):
             j = backbone if a == last else table_agents[a]
-            if present[j] and j != proposer and distance(x[j], x[proposer], K) <= 0.25:
+            if present[j] and j != proposer and distance(x, j, x, proposer, K) <= 0.25:
                 seconded = True
         if seconded:
             options[count] = proposer
@@ -441,7 +441,9 @@ def majority(first, last, backbone, K, own, present, voice, x, table_agents, out
 @kernel
 def consensus(first, last, backbone, K, own, people, tolerance, present, x, table_agents, out):
     """Double the weights of those who block, rescale, and return the backbone's weight and the share of blockers."""
-    mean = own * x[backbone, :K]
+    mean = np.empty(K)
+    for k in range(K):
+        mean[k] = own * x[backbone, k]
     for a in range(first, last):
         i = table_agents[a]
         for k in range(K):
@@ -452,7 +454,7 @@ def consensus(first, last, backbone, K, own, people, tolerance, present, x, tabl
         i = backbone if a == last else table_agents[a]
         if not present[i]:
             continue
-        blocks = distance(x[i], mean, K) > tolerance
+        blocks = distance_to(mean, x, i, K) > tolerance
         factor = 2.0 if blocks else 1.0
         blockers += 1.0 if blocks else 0.0
         if i == backbone:
@@ -511,8 +513,8 @@ def decide(
     c.speed = 0.0
     c.hours_used = 0.0
     agenda_pull, agenda_pull_origin = 0.0, 0.0
-    new_origin = budget_origin.copy()
-    moved = decision.copy()
+    new_origin = copied(budget_origin)
+    moved = copied(decision)
     for t in range(tables):
         table_speed[t] = 0.0
         if not table_decided[t]:
@@ -534,11 +536,11 @@ def decide(
                 targets[t, d] += (weight_budget[i] if d > K else weight[i]) * x[i, d]
             from_agenda += weight[i] * origin[i]
             from_budget += weight_budget[i] * origin[i]
-        disagreement = own * distance(x[backbone], targets[t], K)
+        disagreement = own * distance(x, backbone, targets, t, K)
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
             if weight[i] > 0.0:
-                disagreement += weight[i] * distance(x[i], targets[t], K)
+                disagreement += weight[i] * distance(x, i, targets, t, K)
             weight[i] *= share
             weight_budget[i] *= share
         weight[backbone] += share * own

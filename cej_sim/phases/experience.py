@@ -33,7 +33,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.forms import clip, distance
+from cej_sim.forms import clip, distance_to
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.phases.evaluate import community_share
 from cej_sim.state import (
@@ -140,7 +140,7 @@ def experience(
             h = -0.2
             if total > 0.0:
                 r = weight[i] * there / total
-                h = 1.5 * r / (1.0 + r) - 0.35 + 0.5 * (1.0 - distance(decision, x[i], K) - 0.6)
+                h = 1.5 * r / (1.0 + r) - 0.35 + 0.5 * (1.0 - distance_to(decision, x, i, K) - 0.6)
             h = clip(h, -1.0, 1.0)
             if h >= 0.0:
                 agency[i] += 0.04 * heard * h * (1.0 - agency[i])

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import BALLOT, uniform
-from cej_sim.forms import sigmoid, write_log
+from cej_sim.forms import copied, sigmoid, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.decide import table_weights
 from cej_sim.state import ACTION, BACKBONE, INSTITUTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
@@ -161,7 +161,7 @@ def reform(
     last_row = first_row
     while last_row < event_month.size and event_id[last_row] == event:
         last_row += 1
-    kept = rules_flat.copy()
+    kept = copied(rules_flat)
     for row in range(first_row, last_row):
         rules_flat[event_field[row]] = event_value[row]
     own_then = 0.0

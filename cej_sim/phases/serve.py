@@ -41,11 +41,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from cej_sim.compiled import kernel
 from cej_sim.draws import SERVICE, uniform, whole
-from cej_sim.forms import clip, cutoff, saturating, write_log
+from cej_sim.forms import clip, cutoff, saturating, write_log, zeros
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.state import ACTION, INSTITUTION, SERVICES_GREW
 
@@ -128,14 +126,14 @@ def serve(
         ratio = c.affected_say / (c.affected / c.residents)
         tau += (1.0 - tau) * rules.mechanisms_steering * ratio / (1.0 + ratio)
     c.steering = tau
-    need = np.zeros(groups)
+    need = zeros(groups)
     mean_need, mean_share = 0.0, 0.0
     for g in range(groups):
         for k in range(K):
             need[g] += group_exposure[g, k] * gap[g, k]
         mean_need += need[g] / c.residents
         need[g] = need[g] / group_size[g] if group_size[g] > 0.0 else 0.0
-    reach = np.zeros(groups)
+    reach = zeros(groups)
     for g in range(groups):
         relative = need[g] / mean_need if mean_need > 0.0 else 1.0
         reach[g] = (1.0 - tau) * (1.0 - rules.mechanisms_inverse_care * group_barrier[g]) + tau * relative
@@ -143,7 +141,7 @@ def serve(
 
     # Program fit
     total, expertise = 0.0, 0.0
-    lived = np.zeros(K)
+    lived = zeros(K)
     for i in range(kind.size):
         w = 0.5 * (weight[i] + weight_budget[i])
         if w > 0.0:
