@@ -25,11 +25,13 @@ _SOURCES = (
     "draws.py",
     "forms.py",
     "state.py",
-    "power.py",
     "parameters.py",
     "month.py",
     "metrics.py",
     "phases",
+    "scenario.py",
+    "network.py",
+    "population.py",
 )
 
 Function = TypeVar("Function", bound=Callable[..., object])

@@ -30,6 +30,7 @@ RENEWAL = 15
 BALLOT = 16
 CALLS = 17
 SURVEY = 18
+TIES = 19
 
 # Streams of the starting population (month is 0, 1 or 2: three uniforms make one bell-shaped draw).
 ATTRIBUTE = 1000

@@ -1,6 +1,7 @@
 """The month: twelve phases in their order. Read this first.
 
-``PHASES`` is the order; ``run_months`` does one month after the other without leaving compiled code and measures each.
+``PHASES`` is the order; ``run_months`` does one month after the other without leaving compiled code and measures
+each.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def run_months(s, events, key, start, out):
         kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
         stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
         consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
-        met, mobilized, mobilized_next, leader, voice, weight, weight_budget, score, pool, offered, held_in,
+        met, mobilized, mobilized_next, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in,
         indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
         table_speed, table_decided, targets, structural, regrowth, group_size, group_affected, group_exposure,
         worst_exposure, group_barrier, driver, gap, pressure, opposition, fit, norm, wins, pending, survival,
@@ -123,7 +124,7 @@ def run_months(s, events, key, start, out):
                 key, month, rules, c, K,
                 kind, active, paid, affected, neighborhood, draw_id, barrier,
                 x, agency, trust, engagement, grievance,
-                member, present, came, leader, score, pool, offered, held_in,
+                member, present, came, leader, score, pool, offered, luck, held_in,
                 indptr, indices, tie,
                 table_start, table_agents, table_residents, table_institutions, table_decided,
                 decision, spend, log, logged,
@@ -131,13 +132,14 @@ def run_months(s, events, key, start, out):
         else:
             fund.disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided)
         deliberate.deliberate(
-            rules, c, kind, active, table, member, present, voice, resources, skill, agency, openness,
+            key, month, rules, c, tables, kind, active, table, draw_id, member, present, voice, luck,
+            resources, skill, agency, openness,
             x, x0, x_next, origin, origin_next, indptr, indices, tie,
         )  # fmt: skip
         if c.alive == 1.0:
             decide.decide(
                 rules, c, K, backbone,
-                kind, active, affected, member, present, voice, x, origin, weight, weight_budget, offered,
+                kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, offered,
                 table_start, table_agents, table_share, table_speed, table_decided, targets,
                 decision, budget_origin, commitment, spend,
             )  # fmt: skip
@@ -181,12 +183,12 @@ def run_months(s, events, key, start, out):
             reform.reform(
                 key, month, rules, rules_flat, SETS, VOTES_FIRST, VOTES_LAST, c, K, backbone,
                 events.month, events.motion, events.event, events.field, events.value, event_done,
-                kind, draw_id, member, present, mobilized, voice, openness, belief, x, weight,
+                kind, draw_id, member, present, mobilized, voice, luck, openness, belief, x, weight,
                 score, pool, offered,
                 table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
             )  # fmt: skip
         experience.experience(
-            rules, c, K,
+            rules, c, K, tables,
             kind, active, paid, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
             x, x0, belief, agency, consciousness, skill, trust, openness, resources,
             member, present, mobilized, leader, weight, structural, group_size, driver, gap, decision,

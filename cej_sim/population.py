@@ -1,9 +1,8 @@
 """A scenario and a key become the starting state: who lives there, what they want, and how they are tied.
 
 Every attribute has its own stream and every agent its own identity in it, so adding an organizer or an institution
-moves nobody else.
-Distributions are bell-shaped (sums of uniforms) around the scenario's means and cut at the bounds; spreads not named
-by a parameter are assumed.
+moves nobody else. Distributions are bell-shaped (sums of uniforms) around the scenario's means and cut at the
+bounds; spreads not named by a parameter are assumed.
 """
 
 from __future__ import annotations
@@ -315,6 +314,7 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
         member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(), mobilized_next=flags(),
         leader=flags(),
         voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=floats(n), pool=floats(n), offered=flags(),
+        luck=floats(n),
         held_in=np.zeros(neighborhoods + 1, np.int64), indptr=ties.indptr, indices=ties.indices, tie=ties.weight,
         table_start=table_start, table_agents=table_agents, table_residents=table_residents,
         table_institutions=table_institutions, table_share=table_residents / residents, table_speed=floats(tables),

@@ -1,8 +1,8 @@
 """The state of one community in one month: every array with its shape and unit, and no behavior.
 
-Sizes: N agents, K issues, D = K + 1 + L entries of a decision vector, L = 6 budget lines, G groups
-(residents' groups by the scenario's names; institutions, backbone and organizers have group -1),
-T tables, E stored tie directions. Rows of agents run residents, institutions, backbone, organizers.
+Sizes: N agents, K issues, D = K + 1 + L entries of a decision vector, L = 6 budget lines, G groups (residents'
+groups by the scenario's names; institutions, backbone and organizers have group -1), T tables, E stored tie
+directions. Rows of agents run residents, institutions, backbone, organizers.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ class State(NamedTuple):
     score: Floats  # (N,)
     pool: Floats  # (N,)
     offered: NDArray[np.bool_]  # (N,)
+    luck: Floats  # (N,) of those present: this month's draw that settles ties between equals
     held_in: NDArray[np.int64]  # (neighborhoods + 1,)
     # Ties
     indptr: NDArray[np.int64]  # (N + 1,)

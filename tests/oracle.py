@@ -951,7 +951,7 @@ class Oracle(mesa.Model):
                 self.budget_origin[line] = 0.0
         excess = max(1.0, sum(lines[:ACTION]))
         lines = [line / excess for line in lines]
-        lines[ACTION] = 1.0 - sum(lines[:ACTION])
+        lines[ACTION] = max(0.0, 1.0 - sum(lines[:ACTION]))
         self.decision[K + 1 :] = lines
 
     # 4 coordinate

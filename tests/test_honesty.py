@@ -691,3 +691,44 @@ def test_copies_with_the_same_luck_are_the_same(name, invitation, rule):
     assert rows[:, COLUMN["institution_exits"]].max() > 0.0
     for column, of_name in enumerate(COLUMN):
         np.testing.assert_allclose(rows_many[:, column], rows[:, column], rtol=0, atol=1e-8, err_msg=of_name)
+
+
+def times(scenario: Scenario, copies: int) -> Scenario:
+    """As many people, organizations, tables and as much money as that many copies have."""
+    counts = ("community.residents", "community.institutions", "community.organizers", F + "grant")
+    return scenario.with_values({"community.tables": copies, **{path: copies * scenario[path] for path in counts}})
+
+
+#: Means over people and tables, which luck cannot bend.
+STRAIGHT = (
+    "decision_share", "agenda_origin", "budget_origin", "power_gini", "resident_attendance", "affected_attendance",
+    "resident_members", "affected_members", "resident_leaders", "institution_exits", "mobilized", "resident_agency",
+    "trust", "openness", "institution_engagement", "resident_hours", "backbone_control", "backlog", "decision_speed",
+    "grievance",
+)  # fmt: skip
+#: Roots, products and distances of such means: averaging over ten tables takes luck out of them, and moves them.
+CURVED = ("burden", "worst_decile", "service_coverage", "program_fit", "belief_error", "agenda_congruence")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["collective_impact", "community_led"])
+def test_ten_copies_are_one_copy_within_sampling_error(name):
+    """Ten disjoint copies of a community, each with its own table, against as many single ones, with other seeds.
+
+    Standard errors of the difference of two independent means; 4 of them are passed by chance once in 200 such tables.
+    The months lie before the first renewal: from then on most of the variance is whether there is a grant.
+    """
+    copies, runs, months = 10, 40, (6, 12, 24, 36)
+    scenario = shipped(name, {"community.tables": 1})
+    one = histories(scenario, copies * runs, seed=100)[:, months, :]
+    ten = histories(times(scenario, copies), runs, seed=200, disjoint=True)[:, months, :]
+    ten[:, :, COLUMN["institution_exits"]] /= copies
+    difference = ten.mean(axis=0) - one.mean(axis=0)
+    error = np.sqrt(one.var(axis=0, ddof=1) / len(one) + ten.var(axis=0, ddof=1) / len(ten))
+    for metric in STRAIGHT:
+        column = COLUMN[metric]
+        assert (error[:, column] > 0.0).all()
+        assert (np.abs(difference[:, column]) < 4.0 * error[:, column]).all(), (metric, difference[:, column])
+    for metric in CURVED:
+        column = COLUMN[metric]
+        assert (np.abs(difference[:, column]) + 2.0 * error[:, column] < 0.02).all(), (metric, difference[:, column])

@@ -333,6 +333,8 @@ SPANS: dict[str, tuple[float, float]] = {
     "funder.cycle": (12, 48),
     "funder.grant_end": (48, 84),
     "funder.contribution": (0.02, 0.1),
+    "funder.tolerance": (0.1, 0.9),
+    "funder.readiness": (0.1, 0.9),
 }
 
 
@@ -449,9 +451,9 @@ OF_LIFE = ("alive", "funded")
 def differences(path: str, context: str) -> np.ndarray | None:
     """Paired differences (runs, metrics) of each metric's mean over months, high minus low value.
 
-    Means are over the months in which both coalitions exist, so that what a parameter does at the table is not mixed with
-    whether there still is one; those of ``OF_LIFE`` are over all months. None if the other values of the context leave no
-    room to move.
+    Means are over the months in which both coalitions exist, so that what a parameter does at the table is not mixed
+    with whether there still is one; those of ``OF_LIFE`` are over all months. None if the other values of the context
+    leave no room to move.
     """
     parameter, scenario = BY_PATH[path], CONTEXTS[context]
     low, high = span(parameter, scenario)

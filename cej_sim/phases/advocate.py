@@ -1,6 +1,7 @@
 """Phase 7, advocate: campaigns, opposition, policies won, put into practice, defended or eroded.
 
-Pressure. U_k <- 0.93 U_k + inflow_k, with a_k the allocation of serve.py, all per 100 residents where money is meant:
+Pressure. U_k <- 0.93 U_k + inflow_k, with a_k the allocation of serve.py, all per 100 residents where money is
+meant:
 
     advocacy = 0.1 * 100 / residents * action money * effect * structural_effort * a_k * K / 6 * (0.5 + advocacy_skill)
     people   = mechanisms.people_power * (1.2 / residents) * sum over the mobilized of agency * (v x_ik + (1 - v) a_k)
@@ -11,25 +12,20 @@ Pressure. U_k <- 0.93 U_k + inflow_k, with a_k the allocation of serve.py, all p
 v = voice of the movement = autonomy * (1 - control * delegated.hiring) (organize.py); community share as in
 evaluate.py.
 
-Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over active agents of resources * stake_ik * (1
-- openness) over the sum of
-resources) + rival * (1 / institutions) * sum over institutions with home k of resources * (1 - openness); stake_ik =
-stake_i on its home
-issue and 0.25 stake_i elsewhere.
+Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over active agents of resources * stake_ik *
+(1
+- openness) over the sum of resources) + rival * (1 / institutions) * sum over institutions with home k of resources
+  * (1 - openness); stake_ik = stake_i on its home issue and 0.25 stake_i elsewhere.
 
 Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 -
-hazard_k); the policy is won once survival_k
-falls below the uniform draw of stream POLICY for (identity k, month = wins_k so far): then wins_k += 1, survival_k =
-1, U_k <- 0.4 U_k,
-pending_k += coefficients.policy_impact, norm_k += mechanisms.norms * 0.15 (1 - norm_k), and those mobilized rest:
-fatigue += 0.1 (at most 1).
+hazard_k); the policy is won once survival_k falls below the uniform draw of stream POLICY for (identity k, month =
+wins_k so far): then wins_k += 1, survival_k = 1, U_k <- 0.4 U_k, pending_k += coefficients.policy_impact, norm_k +=
+mechanisms.norms * 0.15 (1 - norm_k), and those mobilized rest: fatigue += 0.1 (at most 1).
 
 Practice. Each month 1/lag of pending_k takes effect: driver_gk -= flow * reach_g * driver_gk, reach_g = (1 -
-targeted) + targeted * (group's exposure to k per
-head over the residents' mean), flow the part taken. Then erosion: driver_gk += erosion (1 - 0.6 norm_k - 0.3 m) (1 -
-driver_gk), m the mobilized share
-of residents, never negative; norm_k <- 0.995 norm_k + mechanisms.norms * 0.005 m (1 - norm_k). Drivers stay within
-[0, 1].
+targeted) + targeted * (group's exposure to k per head over the residents' mean), flow the part taken. Then erosion:
+driver_gk += erosion (1 - 0.6 norm_k - 0.3 m) (1 - driver_gk), m the mobilized share of residents, never negative;
+norm_k <- 0.995 norm_k + mechanisms.norms * 0.005 m (1 - norm_k). Drivers stay within [0, 1].
 
 Skill. advocacy_skill += 0.04 (t / (t + 0.1) - advocacy_skill), t = training money per table. Hazard, decay .93:
 design; rest assumed.

@@ -1,37 +1,31 @@
 """Phase 8, contend: challenges, pushback, conflict addressed or stored, and people who walk out.
 
-Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.008 * t / (t + 0.1) *
-(1 - openness), t = training money per table.
+Training first: members (not the backbone) become more open: openness += mechanisms.training * 0.008 * t / (t + 0.1)
+* (1 - openness), t = training money per table.
 
-Cuts are felt: if an institution was challenged before and the organizing line in force fell by more than 0.0005 this
-month, boldness <- boldness *
-(1 - mechanisms.cuts * 0.5 (1 - own)) with own = autonomy (1 - control * delegated.hiring); else boldness += 0.02 (1 -
-boldness).
+Cuts are felt: if an institution was challenged before and the organizing line in force fell by more than 0.0005
+this month, boldness <- boldness * (1 - mechanisms.cuts * 0.5 (1 - own)) with own = autonomy (1 - control *
+delegated.hiring); else boldness += 0.02 (1 - boldness).
 
-Challenges. At each table, with probability min(0.5, mechanisms.contention * coefficients.challenge * boldness * (0.25
-+ own) * mobilized share of the table's
-unpaid active agents) (stream CHALLENGE, identity table), one institution is challenged: the active one of that table
-with the highest stake
-(1 - openness) (0.5 + 0.5 u) (stream TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 -
-its openness (before):
-grievance += 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose
-mechanisms.cuts * 0.6 d of it, which
-goes to action; pushback: U_home *= 1 - 0.15 d; openness += 0.03 d. controversy += 1 / tables.
+Challenges. At each table, with probability min(0.5, mechanisms.contention * coefficients.challenge * boldness *
+(0.25 + own) * mobilized share of the table's unpaid active agents) (stream CHALLENGE, identity table), one
+institution is challenged: the active one of that table with the highest stake (1 - openness) (0.5 + 0.5 u) (stream
+TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 - its openness (before): grievance +=
+0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose mechanisms.cuts * 0.6 d
+of it, which goes to action; pushback: U_home *= 1 - 0.15 d; openness += 0.03 d. controversy += 1 / tables.
 
 Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * naming * hours_kept * stake * (1 -
-openness) and grievance += 0.05 of the same product
-(without the 0.04); all institutions: engagement += 0.03 (b - engagement), b = 0.85 while funded, else 0.65.
-Engagement stays in [0, 1].
+openness) and grievance += 0.05 of the same product (without the 0.04); all institutions: engagement += 0.03 (b -
+engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
 Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
-all weight among those present):
-grievance += mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed *
-hours_kept (the latter for
-members who came only). Grievance stays within [0, 2].
+all weight among those present, the backbone counted once for each table): grievance += mechanisms.grievance * 0.03.
+Then for everybody grievance *= 1 - 0.03
+- 0.3 * conflict_addressed * hours_kept (the latter for members who came only). Grievance stays within [0, 2].
 
-Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6 (mechanisms.grievance
-* grievance - 0.8)), s as in forms.py; paid members
-also 0.05 * max(0, 0.35 - engagement). Seats are given up; those who left may be invited again. Numbers: assumed.
+Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6
+(mechanisms.grievance * grievance - 0.8)), s as in forms.py; paid members also 0.05 * max(0, 0.35 - engagement).
+Seats are given up; those who left may be invited again. Numbers: assumed.
 """
 
 from __future__ import annotations
@@ -119,7 +113,7 @@ def contend(
     for i in range(n):
         total += weight[i]
         if present[i]:
-            there += 1.0
+            there += tables if kind[i] == BACKBONE else 1
         if member[i] and kind[i] != BACKBONE:
             openness[i] += taught * (1.0 - openness[i])
 

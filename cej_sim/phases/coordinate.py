@@ -1,27 +1,21 @@
 """Phase 4, coordinate: who carries the work, and who ends up in control.
 
 Facilitation. It would cost 0.4 staff-months per table at full level (paid = min(that cost, half of this month's
-coordination money));
-``facilitation`` (used from next month on) = the rule times paid over cost, 0 where the rule is 0.
+coordination money)); ``facilitation`` (used from next month on) = the rule times paid over cost, 0 where the rule
+is 0.
 
 Coordination. capacity = max(0, (coordination money - paid - backbone_minimum * tables) * (1 - applying)), where
-applying = 0.25 in
-the three months before each renewal and in that month, else 0 (see fund.py); volunteers = 0.1 * (leaders present) +
-0.02 * sum
-of skill of unpaid members present; load = tables * (0.3 + 0.25 * structure) + 0.01 * members (the backbone not
-counted);
-coordination = (capacity + volunteers) / (capacity + volunteers + load), 0 if there is none of either.
-effect = speed * (0.4 + 0.6 * coordination): what a staff-month of action achieves.
+applying = 0.25 in the three months before each renewal and in that month, else 0 (see fund.py); volunteers = 0.1 *
+(leaders present) + 0.02 * sum of skill of unpaid members present; load = tables * (0.3 + 0.25 * structure) + 0.01 *
+members (the backbone not counted); coordination = (capacity + volunteers) / (capacity + volunteers + load), 0 if
+there is none of either. effect = speed * (0.4 + 0.6 * coordination): what a staff-month of action achieves.
 
-Tasks teach. tasks = 1 - b / (b + 1) with b = capacity / tables: a strong backbone takes the tasks. Unpaid members who
-came:
-skill += mechanisms.learning_by_doing * 0.01 * tasks * (1 - skill).
+Tasks teach. tasks = 1 - b / (b + 1) with b = capacity / tables: a strong backbone takes the tasks. Unpaid members
+who came: skill += mechanisms.learning_by_doing * 0.01 * tasks * (1 - skill).
 
-Control. C += mechanisms.control * coefficients.control_growth * backlog * (1 - C) - 0.25 * charter * hours_kept * q *
-C, with q the sum
-of the skill of members present over members (0 without members; the backbone not counted); C within [0, 1]. What the
-backbone decides
-alone is C times what was delegated in that scope. Numbers: assumed.
+Control. C += mechanisms.control * coefficients.control_growth * backlog * (1 - C) - 0.25 * charter * hours_kept * q
+* C, with q the sum of the skill of members present over members (0 without members; the backbone not counted); C
+within [0, 1]. What the backbone decides alone is C times what was delegated in that scope. Numbers: assumed.
 """
 
 from __future__ import annotations

@@ -3,55 +3,42 @@
 Weights at a table that has a quorum, over those present there and the backbone (``table_weights``):
 
 1. Formal votes. ``votes: blocs``: the shares votes.residents, votes.institutions, votes.backbone, rescaled over the
-blocs
-   that are there, split evenly within a bloc; if those shares are all 0, the backbone decides.
-   ``one_member_one_vote``: equal.
-   Organizers have no formal vote.
-2. What facilitation does not equalize leaks to voice: d = (1 - l) formal + l voice / sum of voices,
-   l = mechanisms.leakage * 0.5 * (1 - facilitation paid for).
+   blocs that are there, split evenly within a bloc; if those shares are all 0, the backbone decides.
+   ``one_member_one_vote``: equal. Organizers have no formal vote.
+2. What facilitation does not equalize leaks to voice: d = (1 - l) formal + l voice / sum of voices, l =
+   mechanisms.leakage * 0.5 * (1 - facilitation paid for).
 3. The rule: ``weighted_mean`` leaves d as it is. ``majority``: the three with the loudest voice propose their
-priorities (a proposal counts
-   if another one present, not alone of its mind, is within distance 0.25: seconding; if none is seconded, the loudest
-   stands);
-   all vote for the nearest (first proposed if equal); without a majority the two strongest go to a run-off; only
-   supporters
-   of the winner keep their weight, rescaled. ``consensus``: those further than ``tolerance`` from the weighted mean
-   block; their
-   weights are doubled, then all rescaled; the meeting takes (1 + 2 b) times as long, b = blockers / people; above b =
-   1/3 nothing
-   is decided. ``delegated``: the ``committee`` members of largest d decide, rescaled.
-   Order for ties: the table's rows ascending, then the backbone.
+   priorities (a proposal counts if another one present, not alone of its mind, is within distance 0.25: seconding;
+   if none is seconded, the loudest stands); all vote for the nearest (first proposed if equal); without a majority
+   the two strongest go to a run-off; only supporters of the winner keep their weight, rescaled. ``consensus``:
+   those further than ``tolerance`` from the weighted mean block; their weights are doubled, then all rescaled; the
+   meeting takes (1 + 2 b) times as long, b = blockers / people; above b = 1/3 nothing is decided. ``delegated``:
+   the ``committee`` members of largest d decide, rescaled. Between equals in voice or weight the higher draw of
+   stream TIES goes first (a draw for everybody present, month by month).
 4. The backbone takes what it controls: weight <- (1 - s) weight, plus s for the backbone; s = control * scope over
-the agenda
-   (priorities, strategy) or over the budget.
+   the agenda (priorities, strategy) or over the budget.
 
 Each table's target is the weighted mean of decision vectors. Clock: ``meeting_hours`` H; naming takes 0.75 hours,
-conflict work 1,
-the charter 0.75, plain language 0.5, each at full level, and training 0.5 t / (t + 0.1) with t last month's training
-money per table;
-``hours_kept`` = min(1, 0.6 H / sum) of these are kept. The rest is for deciding, of which
+conflict work 1, the charter 0.75, plain language 0.5, each at full level, and training 0.5 t / (t + 0.1) with t
+last month's training money per table; ``hours_kept`` = min(1, 0.6 H / sum) of these are kept. The rest is for
+deciding, of which
 
     needed = 4 items * hours_per_item (1 + 1.3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.4 facilitation) (1 + 0.5
     backlog)
 
 with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = weighted mean distance to the
-target. (The fraction
-grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 - min(1, left / needed)), 0
-without a
-quorum; the coalition's speed is the mean by table_share. backlog <- backlog + 0.1 ((1 - speed) - backlog).
+target. (The fraction grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 -
+min(1, left / needed)), 0 without a quorum; the coalition's speed is the mean by table_share. backlog <- backlog +
+0.1 ((1 - speed) - backlog).
 
 The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (target - A). Strategy is bounded by
-[0, strategy_max],
-each line but action by [budget_min, budget_max]; lines over 1 in sum are scaled down; action is the rest. Provenance
-moves by the same weights
-(sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda and
-budget weights for each line);
-a line whose bound binds is credited to nobody (0). Commitments: commitment += (A - commitment) / commitment_months,
-its provenance likewise.
-Money of the month is then spent: spend = money * lines. Organizing money without active organizers stays unspent.
+[0, strategy_max], each line but action by [budget_min, budget_max]; lines over 1 in sum are scaled down; action is
+the rest. Provenance moves by the same weights (sum over tables of share * speed * 0.3 * (weighted mean origin -
+provenance), agenda weights for the agenda and budget weights for each line); a line whose bound binds is credited
+to nobody (0). Commitments: commitment += (A - commitment) / commitment_months, its provenance likewise. Money of
+the month is then spent: spend = money * lines. Organizing money without active organizers stays unspent.
 ``resident_say`` (``affected_say``) is the (most affected) residents' part of the mean of both weights over all who
-hold any; 0 if nobody decided.
-Hours and rates are assumed; six meeting hours: design.
+hold any; 0 if nobody decided. Hours and rates are assumed; six meeting hours: design.
 """
 
 from __future__ import annotations
@@ -275,6 +262,7 @@ def table_weights(
     member,
     present,
     voice,
+    luck,
     x,
     table_start,
     table_agents,
@@ -330,13 +318,13 @@ def table_weights(
 
     blocked = 0.0
     if rules.decide_rule == MAJORITY:
-        own = majority(first, last, backbone, K, own, present, voice, x, table_agents, out)
+        own = majority(first, last, backbone, K, own, present, voice, luck, x, table_agents, out)
     elif rules.decide_rule == CONSENSUS:
         own, blocked = consensus(
             first, last, backbone, K, own, people, rules.decide_tolerance, present, x, table_agents, out
         )
     elif rules.decide_rule == DELEGATED:
-        own = delegate(first, last, own, int(rules.decide_committee), table_agents, out, chosen)
+        own = delegate(first, last, own, int(rules.decide_committee), backbone, luck, table_agents, out, chosen)
 
     agenda = control * rules.coordinate_delegated_agenda
     budget = control * rules.coordinate_delegated_budget
@@ -362,18 +350,24 @@ def nearest(i, options, count, K, x):
 
 
 @kernel
-def majority(first, last, backbone, K, own, present, voice, x, table_agents, out):
+def louder(i, j, voice, luck):
+    """Whether i has more voice than j; between equals the month's draw decides."""
+    return voice[i] > voice[j] or (voice[i] == voice[j] and luck[i] > luck[j])
+
+
+@kernel
+def majority(first, last, backbone, K, own, present, voice, luck, x, table_agents, out):
     """Proposals, seconding, vote, run-off; rescale the winners' weights in place and return the backbone's."""
     p0, p1, p2 = -1, -1, -1
     for a in range(first, last + 1):
         i = backbone if a == last else table_agents[a]
         if not present[i]:
             continue
-        if p0 < 0 or voice[i] > voice[p0]:
+        if p0 < 0 or louder(i, p0, voice, luck):
             p0, p1, p2 = i, p0, p1
-        elif p1 < 0 or voice[i] > voice[p1]:
+        elif p1 < 0 or louder(i, p1, voice, luck):
             p1, p2 = i, p1
-        elif p2 < 0 or voice[i] > voice[p2]:
+        elif p2 < 0 or louder(i, p2, voice, luck):
             p2 = i
     loudest = p0
     options = np.empty(3, np.int64)
@@ -469,17 +463,17 @@ def consensus(first, last, backbone, K, own, people, tolerance, present, x, tabl
 
 
 @kernel
-def delegate(first, last, own, committee, table_agents, out, chosen):
+def delegate(first, last, own, committee, backbone, luck, table_agents, out, chosen):
     """Keep the weights of the committee's members only, rescaled in place; return the backbone's."""
     own_rank = 0
     for a in range(first, last):
         i = table_agents[a]
-        if out[i] >= own:
-            own_rank += 1
-        rank = 1 if own > out[i] else 0
+        ahead = out[i] > own or (out[i] == own and luck[i] > luck[backbone])
+        own_rank += 1 if ahead else 0
+        rank = 0 if ahead else 1
         for b in range(first, last):
             j = table_agents[b]
-            if out[j] > out[i] or (out[j] == out[i] and b < a):
+            if out[j] > out[i] or (out[j] == out[i] and luck[j] > luck[i]):
                 rank += 1
         chosen[i] = rank < committee
     total = own if own_rank < committee else 0.0
@@ -496,7 +490,7 @@ def delegate(first, last, own, committee, table_agents, out, chosen):
 @kernel
 def decide(
     rules, c, K, backbone,
-    kind, active, affected, member, present, voice, x, origin, weight, weight_budget, chosen,
+    kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, chosen,
     table_start, table_agents, table_share, table_speed, table_decided, targets,
     decision, budget_origin, commitment, spend,
 ):  # fmt: skip
@@ -520,7 +514,7 @@ def decide(
         if not table_decided[t]:
             continue
         own, own_budget, blocked, squares = table_weights(
-            t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, x,
+            t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, luck, x,
             table_start, table_agents, weight, weight_budget, chosen,
         )  # fmt: skip
         share = table_share[t]

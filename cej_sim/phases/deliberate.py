@@ -1,8 +1,8 @@
 """Phase 2, deliberate: talk along ties moves what people want.
 
-Voice. Of those present, raw_i = sqrt(resources) (0.2 + skill) agency; with m its mean over all who are present,
-voice_i = f + (1 - f) raw_i / m, where f is the facilitation really paid for (all voices 1 if m = 0). Everybody else
-has voice 1.
+Voice. Of those present, raw_i = sqrt(resources) (0.2 + skill) agency; with m its mean over all who are present (the
+backbone, which sits at every table, counted once for each), voice_i = f + (1 - f) raw_i / m, where f is the
+facilitation really paid for (all voices 1 if m = 0). Everybody else has voice 1.
 
 Influence (``friedkin_johnsen``, after Friedkin and Johnsen 1990), for every active agent:
 
@@ -10,17 +10,14 @@ Influence (``friedkin_johnsen``, after Friedkin and Johnsen 1990), for every act
     openness_i),
 
 W x the mean over the agent itself (weight 1) and its active ties (weight w_ij, times voice_j where both came to the
-meeting).
-``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose whole decision
-vector lies
-within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea tracer moves by the very same
-weights:
-r <- 0.6 r + 0.4 (theta W r + (1 - theta) r0), r0 = 1 for residents and 0 for others.
+meeting). ``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose
+whole decision vector lies within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea
+tracer moves by the very same weights: r <- 0.6 r + 0.4 (theta W r + (1 - theta) r0), r0 = 1 for residents and 0 for
+others.
 
 Ties. Two who came to the same table: w += mechanisms.meeting * 0.02 (1 - w). Two members (the backbone is one) of
-whom one
-stayed away: w -= mechanisms.meeting * 0.004 w. Other ties stay as they are. The backbone sits at every table.
-Inertia 0.6: design; the tie rates are assumed.
+whom one stayed away: w -= mechanisms.meeting * 0.004 w. Other ties stay as they are. The backbone sits at every
+table. Inertia 0.6: design; the tie rates are assumed.
 """
 
 from __future__ import annotations
@@ -28,8 +25,9 @@ from __future__ import annotations
 import math
 
 from cej_sim.compiled import kernel
+from cej_sim.draws import TIES, uniform
 from cej_sim.parameters import Parameter, choice, mechanism
-from cej_sim.state import RESIDENT
+from cej_sim.state import BACKBONE, RESIDENT
 
 FRIEDKIN_JOHNSEN, BOUNDED_CONFIDENCE = range(2)
 
@@ -134,7 +132,8 @@ def influence(
 
 @kernel
 def deliberate(
-    rules, c, kind, active, table, member, present, voice, resources, skill, agency, openness,
+    key, month, rules, c, tables, kind, active, table, draw_id, member, present, voice, luck,
+    resources, skill, agency, openness,
     x, x0, x_next, origin, origin_next, indptr, indices, tie,
 ):  # fmt: skip
     """Set this month's voices, let influence run along ties, and let meeting change ties."""
@@ -144,8 +143,10 @@ def deliberate(
         voice[i] = 1.0
         if present[i]:
             voice[i] = math.sqrt(resources[i]) * (0.2 + skill[i]) * agency[i]
-            total += voice[i]
-            there += 1.0
+            luck[i] = uniform(key, draw_id[i], month, TIES)
+            seats = tables if kind[i] == BACKBONE else 1
+            total += seats * voice[i]
+            there += seats
     for i in range(n):
         if present[i]:
             raw = voice[i] * there / total if total > 0.0 else 1.0

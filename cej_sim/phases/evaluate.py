@@ -7,14 +7,11 @@ Signals of the true structural share sigma_k of issue k (stream SIGNAL, u of ide
     signal    = (1 - m) official + m community,
 
 m = community_indicators * (1 - control * delegated.data), and 0 in a month in which no resident came. (Official
-indicators are
-precise but blind to context as far as they control for it; community indicators are unbiased and noisier.) With money
-e = evaluation money per table
-and q = e / (e + 0.2): everybody who came: belief_ik += mechanisms.evaluation * 0.08 q (signal_k - belief_ik), within
-[0, 1].
-Corrections: fit_k += mechanisms.corrections * 0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering community data takes
-residents who came m hours each
-(counted in experience.py). Numbers: assumed.
+indicators are precise but blind to context as far as they control for it; community indicators are unbiased and
+noisier.) With money e = evaluation money per table and q = e / (e + 0.2): everybody who came: belief_ik +=
+mechanisms.evaluation * 0.08 q (signal_k - belief_ik), within [0, 1]. Corrections: fit_k += mechanisms.corrections *
+0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering community data takes residents who came m hours each (counted in
+experience.py). Numbers: assumed.
 """
 
 from __future__ import annotations

@@ -1,31 +1,29 @@
 """Phase 12, experience: what a month does to people, and what they come to want.
 
 Being heard, for members who came (but the backbone): r = agenda weight over an even split of all weight among those
-present,
-h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 - distance(agenda, own priorities), within [-1, 1]; in a month
-without any decision h = -0.2.
-With g = mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency
-+= 0.06 g h agency, trust += 0.08 g h trust.
+present (the backbone counted once for each table), h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 -
+distance(agenda, own priorities), within [-1, 1]; in a month without any decision h = -0.2. With g =
+mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency +=
+0.06 g h agency, trust += 0.08 g h trust.
 
 Rhetoric: unpaid active agents lose trust: trust -= mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say)
 trust (only while the coalition exists).
 
-Back to base: agency += 0.02 (agency_base - agency), trust += 0.02 (trust_base - trust), consciousness += 0.005 (0.3 -
-consciousness).
+Back to base: agency += 0.02 (agency_base - agency), trust += 0.02 (trust_base - trust), consciousness += 0.005 (0.3
+- consciousness).
 
 Convictions follow one's situation (``wants``): x0 += mechanisms.situation * 0.02 (w - x0) with w:
-- priorities (1 - mission) b_k / sum b + mission [home = k], b_k = exposure_k (sigma_k S_gk + (1 - sigma_k) G_gk), for
-  agents without a group the mean over
-  groups by size instead of S and G (b_k / sum b is 1/K if nothing burdens);
+- priorities (1 - mission) b_k / sum b + mission [home = k], b_k = exposure_k (sigma_k S_gk + (1 - sigma_k) G_gk),
+  for agents without a group the mean over groups by size instead of S and G (b_k / sum b is 1/K if nothing
+  burdens);
 - strategy: sum over k of (own convictions' priority k) * belief_k + 0.4 (consciousness - 0.3) - 0.6 stake (1 -
   openness), within [0, 1];
 - lines: coordination 0.08 + 0.2 resources, organizing 0.35 consciousness (1 - stake), supports 0.02 + 0.2 barrier,
-  training 0.03 + 0.08 openness,
-  evaluation 0.05 + 0.08 skill, scaled down together if over 1, action the rest.
-The issue whose burden and home speak for k is perm[k], the identity but in the probe of causal influence.
+  training 0.03 + 0.08 openness, evaluation 0.05 + 0.08 skill, scaled down together if over 1, action the rest. The
+  issue whose burden and home speak for k is perm[k], the identity but in the probe of causal influence.
 
-Unpaid hours: residents who came give hours_used + community share (evaluate.py), those mobilized 4, leaders 6. Rates
-.04, .06, .08: design; the rest assumed.
+Unpaid hours: residents who came give hours_used + community share (evaluate.py), those mobilized 4, leaders 6.
+Rates .04, .06, .08: design; the rest assumed.
 """
 
 from __future__ import annotations
@@ -115,7 +113,7 @@ def wants(
 
 @kernel
 def experience(
-    rules, c, K,
+    rules, c, K, tables,
     kind, active, paid, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
     x, x0, belief, agency, consciousness, skill, trust, openness, resources,
     member, present, mobilized, leader, weight, structural, group_size, driver, gap, decision,
@@ -126,7 +124,7 @@ def experience(
     for i in range(n):
         total += weight[i]
         if present[i]:
-            there += 1.0
+            there += tables if kind[i] == BACKBONE else 1
     heard = rules.mechanisms_being_heard
     gap_of_claims = rules.mechanisms_rhetoric * 0.05 * max(0.0, rules.experience_claimed_say - c.resident_say) * c.alive
     community = community_share(rules, c, kind, present)

@@ -1,31 +1,27 @@
 """Phase 10, fund: the grant, its renewal, members' own contributions, and how a coalition ends.
 
 What the funder sees. coverage and structural as in the metrics service_coverage and structural_level; relief = 1 -
-burden of the most affected now
-over theirs at the start (of all, if there are none), at least 0;
-visible = (1 - equity_priority) ((1 - horizon) coverage + horizon min(1, 2 (1 - structural))) + equity_priority min(1,
-2 relief);
+burden of the most affected now over theirs at the start (of all, if there are none), at least 0; visible = (1 -
+equity_priority) ((1 - horizon) coverage + horizon min(1, 2 (1 - structural))) + equity_priority min(1, 2 relief);
 seen += 0.1 (visible - seen). Memory: controversy <- 0.95 controversy.
 
 Renewal, in months that are whole multiples of ``cycle``, while funded and before ``grant_end`` (stream RENEWAL,
-identity 0): with con =
-controversy / (1 + controversy), mechanisms.controversy as g, the mean grievance of members but the backbone as w, and
-s as in forms.py,
+identity 0): with con = controversy / (1 + controversy), mechanisms.controversy as g, the mean grievance of members
+but the backbone as w, and s as in forms.py,
 
     p = s(2 + 4 (seen - bar) - 3 g (1 - tolerance) con - 2 (1 - readiness) w - 4 power_shift max(0, 0.5 - resident
     say)),
 
-and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). In month ``grant_end`` the grant ends for
-good. Applying for renewal (``applying``)
-takes a quarter of the backbone's capacity in that month and the three before.
+and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). In month ``grant_end`` the grant ends
+for good. Applying for renewal (``applying``) takes a quarter of the backbone's capacity in that month and the three
+before.
 
-Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * trust *
-(engagement if paid, else 1).
+Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * trust
+* (engagement if paid, else 1).
 
-Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less than
-0.25 staff-months per table;
-or, having finished, when the burden has fallen below a tenth. Then money, members and weights are 0 and the world
-goes on without it. Numbers: design and assumed.
+Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less
+than 0.25 staff-months per table; or, having finished, when the burden has fallen below a tenth. Then money, members
+and weights are 0 and the world goes on without it. Numbers: design and assumed.
 """
 
 from __future__ import annotations

@@ -1,34 +1,27 @@
 """Phase 6, organize: one-to-ones, leaders, and mobilization over ties.
 
-One-to-ones. Paid work = min(organizing money, active organizers); outside work = outside * residents / 100. Per table
-whole(12 * (paid + outside work) / tables) of its unpaid active agents are met (stream ONE_TO_ONE: identity table for
-the fraction, the
-agent for the choice), those with the highest (1 - focus) u + focus * mean exposure over issues (ties to the lowest
-row). With g = mechanisms.one_to_ones, in
-this order: agency += g 0.10 (1 - agency), consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust),
-skill += g 0.04 (1 - skill);
-ties between the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
+One-to-ones. Paid work = min(organizing money, active organizers); outside work = outside * residents / 100. Per
+table whole(12 * (paid + outside work) / tables) of its unpaid active agents are met (stream ONE_TO_ONE: identity
+table for the fraction, the agent for the choice), those with the highest (1 - focus) u + focus * mean exposure over
+issues (ties to the lowest row). With g = mechanisms.one_to_ones, in this order: agency += g 0.10 (1 - agency),
+consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust), skill += g 0.04 (1 - skill); ties between
+the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
 
 Leaders. An unpaid active agent who does not lead becomes a leader (stream EMERGE) with probability
-coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t = training
-money per table. A leader burns out
-(stream BURN_OUT) with probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15
-agency (not below 0).
-Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j),
-consciousness_j likewise.
+coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t =
+training money per table. A leader burns out (stream BURN_OUT) with probability mechanisms.burnout *
+coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0). Then each leader, in row order,
+reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
 
 Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside
-work + 0.05 leaders) / residents.
-Four rounds a month, all at once, for unpaid active agents: act if
+work + 0.05 leaders) / residents. Four rounds a month, all at once, for unpaid active agents: act if
 
     share >= threshold + mechanisms.fatigue * fatigue - mechanisms.mobilization * coefficients.lift * m *
     consciousness * agency
 
-(within 1e-12), where share is the tie-weighted share of unpaid active ties who acted in the round before (last month
-in the first round; 0 without ties).
-With mechanisms.mobilization 0 nobody acts. Afterwards fatigue <- fatigue + coefficients.tiring for those who act,
-0.96 fatigue for others; at most 1.
-Numbers not marked are assumed.
+(within 1e-12), where share is the tie-weighted share of unpaid active ties who acted in the round before (last
+month in the first round; 0 without ties). With mechanisms.mobilization 0 nobody acts. Afterwards fatigue <- fatigue
++ coefficients.tiring for those who act, 0.96 fatigue for others; at most 1. Numbers not marked are assumed.
 """
 
 from __future__ import annotations

@@ -1,26 +1,23 @@
 """Phase 11, reform: rules change by mandate, or by a motion that those in power decide.
 
 A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*,
-governance.decide.strategy), changed
-by mandate or motion, also sets the line (the strategy) in force at once, credited to nobody, and action becomes what
-the lines leave (not below 0). A motion lies on the table from its month on, until it passes. It is put to the vote in
-phase 11 when
-at least ``motion_every`` months have passed since the last vote (on any motion), a table has decided this month,
-somebody who may propose (``motion_by``) came, and ``motions_about``
-allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions stand in the order of
-the file; one vote a month.
+governance.decide.strategy), changed by mandate or motion, also sets the line (the strategy) in force at once,
+credited to nobody, and action becomes what the lines leave (not below 0). A motion lies on the table from its month
+on, until it passes. It is put to the vote in phase 11 when at least ``motion_every`` months have passed since the
+last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and
+``motions_about`` allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions
+stand in the order of the file; one vote a month.
 
-Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same table
-would have with the motion's rules in force.
-Agent i is for it if a draw (stream BALLOT, identity the agent, month the position of the event: people do not change
-their minds by chance from vote to vote) lies below s(4 z), s as in forms.py,
+Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same
+table would have with the motion's rules in force. Agent i is for it if a draw (stream BALLOT, identity the agent,
+month the position of the event: people do not change their minds by chance from vote to vote) lies below s(4 z), s
+as in forms.py,
 
     z = -0.25 - mechanisms.power_loss * 1.2 loss_i (1 - 0.7 openness_i) + 0.8 (openness_i - 0.4) + 0.6 (belief_i - 0.4)
         + mechanisms.popular_pressure * 1.2 min(1, 4 mobilized share of residents),
 
-loss_i = (d_i - d'_i) / max(d_i, d'_i) (0 if both are 0), belief_i the mean over issues. It passes if the votes for it
-reach ``motion_threshold`` of all weights.
-Coefficients: assumed.
+loss_i = (d_i - d'_i) / max(d_i, d'_i) (0 if both are 0), belief_i the mean over issues. It passes if the votes for
+it reach ``motion_threshold`` of all weights. Coefficients: assumed.
 """
 
 from __future__ import annotations
@@ -114,7 +111,7 @@ def mandate(
 def reform(
     key, month, rules, rules_flat, sets, votes_first, votes_last, c, K, backbone,
     event_month, event_motion, event_id, event_field, event_value, event_done,
-    kind, draw_id, member, present, mobilized, voice, openness, belief, x, weight, score, pool, chosen,
+    kind, draw_id, member, present, mobilized, voice, luck, openness, belief, x, weight, score, pool, chosen,
     table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
 ):  # fmt: skip
     """Put a motion to the vote, and change the rules if it passes.
@@ -170,7 +167,7 @@ def reform(
     for t in range(table_share.size):
         if table_decided[t]:
             own, _, _, _ = table_weights(
-                t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, x,
+                t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, luck, x,
                 table_start, table_agents, score, pool, chosen,
             )  # fmt: skip
             own_then += table_share[t] * own

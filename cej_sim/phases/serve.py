@@ -1,14 +1,12 @@
 """Phase 5, serve: programs close service gaps, for those they reach.
 
-Effort. structural_effort = strategy in force * (1 - mechanisms.fear * fear * (1 - advocacy_skill)); programs = action
-money * effect *
-(1 - structural_effort) * (1 - 0.3 recruit).
+Effort. structural_effort = strategy in force * (1 - mechanisms.fear * fear * (1 - advocacy_skill)); programs =
+action money * effect * (1 - structural_effort) * (1 - 0.3 recruit).
 
-Where it goes. Issue k gets the part a_k = (1 - q) agenda_k + q commitment_k, q = mechanisms.commitments * commitment.
-Group g gets, per head, m_g = (1 - tau) (1 - mechanisms.inverse_care * barrier_g) + tau need_g, divided by its mean
-over residents; need_g =
-sum_k exposure_gk gap_gk per head over the residents' mean (1 if nobody has needs). How far benefits are steered to
-need:
+Where it goes. Issue k gets the part a_k = (1 - q) agenda_k + q commitment_k, q = mechanisms.commitments *
+commitment. Group g gets, per head, m_g = (1 - tau) (1 - mechanisms.inverse_care * barrier_g) + tau need_g, divided
+by its mean over residents; need_g = sum_k exposure_gk gap_gk per head over the residents' mean (1 if nobody has
+needs). How far benefits are steered to need:
 
     tau = targeting + (1 - targeting) * mechanisms.steering * ratio / (1 + ratio),
 
@@ -16,25 +14,20 @@ ratio = the most affected's share of say over their share of residents (tau = ta
 affected).
 
 Fit. expertise = mean skill and lived_k = mean exposure to k over those who decide, by the mean of both decision
-weights, lived_k as a part of the
-mean exposure of the most affected (of all residents, if there are none), at most 1; target_k = 0.15 + 0.85
-sqrt(expertise * (0.5 + mechanisms.lived_knowledge
-* (lived_k - 0.5))); fit_k += 0.05 (target_k - fit_k). Without a decision fit stays.
+weights, lived_k as a part of the mean exposure of the most affected (of all residents, if there are none), at most
+1; target_k = 0.15 + 0.85 sqrt(expertise * (0.5 + mechanisms.lived_knowledge * (lived_k - 0.5))); fit_k += 0.05
+(target_k - fit_k). Without a decision fit stays.
 
 Gaps. With e = 100 / residents * programs * a_k * K / 6 * fit_k * m_g (staff-months a month per 100 residents on the
-scale of six issues):
-gap_gk <- gap_gk - coefficients.service * e / (e + 0.25) * gap_gk + regrowth_k (1 - gap_gk), within [0, 1]. (The
-effect of a crowd of issues is that each gets less.)
+scale of six issues): gap_gk <- gap_gk - coefficients.service * e / (e + 0.25) * gap_gk + regrowth_k (1 - gap_gk),
+within [0, 1]. (The effect of a crowd of issues is that each gets less.)
 
-People met. whole(8 * recruit * programs / tables) unpaid active agents at each table (stream SERVICE: identity table
-for the fraction, the agent for
-the choice), highest draws first, are met: with mechanisms.service_contact: agency += 0.05 (1 - agency), trust += 0.03
-(1 - trust), skill
-+= 0.03 (1 - skill).
+People met. whole(8 * recruit * programs / tables) unpaid active agents at each table (stream SERVICE: identity
+table for the fraction, the agent for the choice), highest draws first, are met: with mechanisms.service_contact:
+agency += 0.05 (1 - agency), trust += 0.03 (1 - trust), skill += 0.03 (1 - skill).
 
-Providers. A paid member with resources rho grows: rho += mechanisms.providers * 0.02 * q * commitment_home * programs
-/ institutions * (1 - rho).
-Coefficients: design (first guesses: .10 and .25, regrowth .01) and assumed.
+Providers. A paid member with resources rho grows: rho += mechanisms.providers * 0.02 * q * commitment_home *
+programs / institutions * (1 - rho). Coefficients: design (first guesses: .10 and .25, regrowth .01) and assumed.
 """
 
 from __future__ import annotations
