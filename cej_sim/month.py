@@ -124,7 +124,7 @@ def run_months(s, events, key, start, out):
                 key, month, rules, c, K,
                 kind, active, paid, affected, neighborhood, draw_id, barrier,
                 x, agency, trust, engagement, grievance,
-                member, present, came, leader, score, pool, offered, luck, held_in,
+                member, present, came, leader, score, pool, offered, held_in,
                 indptr, indices, tie,
                 table_start, table_agents, table_residents, table_institutions, table_decided,
                 decision, spend, log, logged,

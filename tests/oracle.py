@@ -74,6 +74,7 @@ class DrawTable:
         streams.TARGET,
         streams.WALK_OUT,
         streams.BALLOT,
+        streams.TIES,
     )
 
     def __init__(self, oracle: Oracle, months: int) -> None:
@@ -604,6 +605,15 @@ class Oracle(mesa.Model):
         """Those with a seat, but the backbone."""
         return [person for person in self.people if person.member and person is not self.backbone]
 
+    def seats_of(self, person: Person) -> int:
+        """At how many tables somebody sits: the backbone sits at all."""
+        return len(self.tables) if person is self.backbone else 1
+
+    @property
+    def places_taken(self) -> int:
+        """How many sit at the tables this month."""
+        return sum(self.seats_of(person) for person in self.people if person.present)
+
     @property
     def mobilized_share(self) -> float:
         return sum(person.mobilized for person in self.residents) / len(self.residents)
@@ -768,7 +778,7 @@ class Oracle(mesa.Model):
         here = [person for person in self.people if person.present]
         for person in self.people:
             person.voice = 1.0
-        loudness = mean([person.loudness() for person in here])
+        loudness = sum(person.loudness() * self.seats_of(person) for person in here) / max(1, self.places_taken)
         if loudness > 0.0:
             f = self.coalition.facilitation
             for person in here:
@@ -823,7 +833,7 @@ class Oracle(mesa.Model):
         elif rules.decide_rule == "consensus":
             weight, blocked = self.consensus(weight)
         elif rules.decide_rule == "delegated":
-            ranked = sorted(people, key=lambda person: -weight[person])
+            ranked = sorted(people, key=lambda person: (-weight[person], -person.draw(streams.TIES)))
             weight = rescaled(weight, ranked[: rules.decide_committee])
         over_agenda, over_budget = dict(weight), dict(weight)
         for weights, scope in (
@@ -837,7 +847,7 @@ class Oracle(mesa.Model):
 
     def majority(self, weight: dict[Person, float]) -> dict[Person, float]:
         people = list(weight)
-        proposers = sorted(people, key=lambda person: -person.voice)[:3]
+        proposers = sorted(people, key=lambda person: (-person.voice, -person.draw(streams.TIES)))[:3]
         options = [proposer for proposer in proposers if self.seconded(proposer, people)] or proposers[:1]
         camps = supporters(people, options)
         strength = [sum(weight[person] for person in camp) for camp in camps]
@@ -1206,9 +1216,8 @@ class Oracle(mesa.Model):
                 c.exits += isinstance(person, Institution)
 
     def even_split(self) -> float:
-        """What each would have if those present shared all decision weight evenly."""
-        here = sum(person.present for person in self.people)
-        return sum(person.weight for person in self.people) / here if here else 0.0
+        """What each place at a table would have if all decision weight were shared evenly."""
+        return sum(person.weight for person in self.people) / max(1, self.places_taken)
 
     def challenge(self, own: float) -> None:
         rules, c = self.rules, self.coalition

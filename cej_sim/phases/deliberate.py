@@ -6,14 +6,14 @@ facilitation really paid for (all voices 1 if m = 0). Everybody else has voice 1
 
 Influence (``friedkin_johnsen``, after Friedkin and Johnsen 1990), for every active agent:
 
-    x <- 0.6 x + 0.4 (theta W x + (1 - theta) x0),   theta_i = mechanisms.influence * susceptibility * (0.5 + 0.5
-    openness_i),
+    x <- 0.6 x + 0.4 (theta W x + (1 - theta) x0),
+    theta_i = mechanisms.influence * susceptibility * (0.5 + 0.5 openness_i),
 
-W x the mean over the agent itself (weight 1) and its active ties (weight w_ij, times voice_j where both came to the
-meeting). ``bounded_confidence`` (after Hegselmann and Krause 2002) is the same, but listens only to ties whose
-whole decision vector lies within ``radius`` in the largest entry (plus 1e-12). All agents move at once. The idea
-tracer moves by the very same weights: r <- 0.6 r + 0.4 (theta W r + (1 - theta) r0), r0 = 1 for residents and 0 for
-others.
+W x the mean over the agent itself (weight 1; the backbone: one for each table) and its active ties (weight w_ij,
+times voice_j where both came to the meeting). ``bounded_confidence`` (after Hegselmann and Krause 2002) is the
+same, but listens only to ties whose whole decision vector lies within ``radius`` in the largest entry (plus 1e-12).
+All agents move at once. The idea tracer moves by the very same weights: r <- 0.6 r + 0.4 (theta W r + (1 - theta)
+r0), r0 = 1 for residents and 0 for others.
 
 Ties. Two who came to the same table: w += mechanisms.meeting * 0.02 (1 - w). Two members (the backbone is one) of
 whom one stayed away: w -= mechanisms.meeting * 0.004 w. Other ties stay as they are. The backbone sits at every
@@ -64,15 +64,16 @@ INERTIA = 0.6
 
 
 @kernel
-def listen(i, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin):
+def listen(i, own, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin):
     """Write the mean view that agent i hears into x_next[i]; return the mean idea origin of it.
 
+    ``own`` is the weight of its own view.
     ``radius`` below 0 means everybody tied is heard.
     """
-    total = 1.0
-    heard_origin = origin[i]
+    total = own
+    heard_origin = own * origin[i]
     for d in range(width):
-        x_next[i, d] = x[i, d]
+        x_next[i, d] = own * x[i, d]
     for e in range(indptr[i], indptr[i + 1]):
         j = indices[e]
         if not active[j]:
@@ -111,18 +112,20 @@ def influence(
     indptr,
     indices,
     tie,
+    tables=1,
 ):
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
     n, width = x.shape
     for i in range(n):
         if not active[i]:
             continue
-        heard = listen(i, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin)
+        own = float(tables) if kind[i] == BACKBONE else 1.0
+        heard = listen(i, own, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin)
         t = theta * (0.5 + 0.5 * openness[i])
         for d in range(width):
             x_next[i, d] = inertia * x[i, d] + (1.0 - inertia) * (t * x_next[i, d] + (1.0 - t) * x0[i, d])
-        own = 1.0 if kind[i] == RESIDENT else 0.0
-        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard + (1.0 - t) * own)
+        born = 1.0 if kind[i] == RESIDENT else 0.0
+        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard + (1.0 - t) * born)
     for i in range(n):
         if active[i]:
             for d in range(width):
@@ -156,7 +159,7 @@ def deliberate(
     radius = rules.deliberate_radius if rules.deliberate_influence == BOUNDED_CONFIDENCE else -1.0
     influence(
         theta, INERTIA, radius, kind, active, present, voice, openness, x, x0, x_next, origin, origin_next,
-        indptr, indices, tie,
+        indptr, indices, tie, tables,
     )  # fmt: skip
 
     gain = rules.mechanisms_meeting
