@@ -74,11 +74,9 @@ def _part(second: bool) -> list[Any]:
     return [decide.decide, *(kernel for kernel in kernels if kernel is not decide.decide), reform.mandate]
 
 
-def compile_part(second: bool, example_file: str | Path) -> None:
-    """Compile one part into the disk cache; the second part also compiles what builds a population."""
-    _compile(_part(second), pickle.loads(Path(example_file).read_bytes()))
-    if second:
-        example()
+def compile_second_part() -> None:
+    """Compile what builds a population, and the second part of the phases, into the disk cache."""
+    _compile(_part(True), example())
 
 
 def compile_engine() -> None:
@@ -119,17 +117,16 @@ def _turn() -> Iterator[None]:
 
 def _compile_in_two() -> None:
     """Compile the two parts side by side; what fails here is compiled later, by this process alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder) / "example.pickle")
-        make = "import pickle, sys; from cej_sim.warmup import example; pickle.dump(example(), open(sys.argv[1], 'wb'))"
-        if _start(make, {"NUMBA_DISABLE_JIT": "1"}, file).wait() != 0:
-            return
-        part = "import sys; from cej_sim.warmup import compile_part; compile_part(True, sys.argv[1])"
-        second = _start(part, {}, file)
-        try:
-            compile_part(False, file)
-        finally:
-            second.wait()
+    second = _start("from cej_sim.warmup import compile_second_part; compile_second_part()", {})
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "example.pickle"
+            # The first part needs a state to begin with: made without compiling, as the second process compiles that.
+            make = "import pickle as p, sys; from cej_sim.warmup import example; p.dump(example(), open(sys.argv[1], 'wb'))"
+            if _start(make, {"NUMBA_DISABLE_JIT": "1"}, str(file)).wait() == 0:
+                _compile(_part(False), pickle.loads(file.read_bytes()))
+    finally:
+        second.wait()
 
 
 def _start(code: str, settings: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:

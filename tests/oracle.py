@@ -307,7 +307,8 @@ class Person(mesa.Agent):
     def listen(self) -> None:
         """Work out what talk makes of one's wants; they change only after all have listened."""
         rules = self.model.rules
-        total, heard, heard_origin = 1.0, list(self.x), self.origin
+        total = float(self.model.places_of(self))
+        heard, heard_origin = [total * x for x in self.x], total * self.origin
         for other, tie in self.neighbors:
             if self.hears(other):
                 weight = tie.strength * (other.voice if self.present and other.present else 1.0)
@@ -605,14 +606,14 @@ class Oracle(mesa.Model):
         """Those with a seat, but the backbone."""
         return [person for person in self.people if person.member and person is not self.backbone]
 
-    def seats_of(self, person: Person) -> int:
+    def places_of(self, person: Person) -> int:
         """At how many tables somebody sits: the backbone sits at all."""
         return len(self.tables) if person is self.backbone else 1
 
     @property
     def places_taken(self) -> int:
         """How many sit at the tables this month."""
-        return sum(self.seats_of(person) for person in self.people if person.present)
+        return sum(self.places_of(person) for person in self.people if person.present)
 
     @property
     def mobilized_share(self) -> float:
@@ -778,7 +779,7 @@ class Oracle(mesa.Model):
         here = [person for person in self.people if person.present]
         for person in self.people:
             person.voice = 1.0
-        loudness = sum(person.loudness() * self.seats_of(person) for person in here) / max(1, self.places_taken)
+        loudness = sum(person.loudness() * self.places_of(person) for person in here) / max(1, self.places_taken)
         if loudness > 0.0:
             f = self.coalition.facilitation
             for person in here:

@@ -141,7 +141,9 @@ def test_exchanged_world(invitation, rule, counted, facilitation):
             for phase in (convene, deliberate, decide, experience):
                 do(phase, state, key, month)
         for name in ("member", "present", "came"):
-            np.testing.assert_array_equal(getattr(mirror, name)[other], getattr(world, name), f"{name} in month {month}")
+            np.testing.assert_array_equal(
+                getattr(mirror, name)[other], getattr(world, name), f"{name} in month {month}"
+            )
         for name in ("voice", "weight", "weight_budget", "agency", "trust", "consciousness", "x", "x0"):
             np.testing.assert_allclose(
                 getattr(mirror, name)[other], getattr(world, name), rtol=0, atol=1e-11, err_msg=f"{name}, month {month}"
@@ -319,7 +321,9 @@ def test_no_campaign_no_policy(name):
 
 
 @pytest.mark.parametrize("channel", [
-    {G + "decide.strategy": 0.2, G + "decide.strategy_max": 0.3}, {M + "people_power": 1.0}, {M + "community_data": 1.0},
+    {G + "decide.strategy": 0.2, G + "decide.strategy_max": 0.3},
+    {M + "people_power": 1.0},
+    {M + "community_data": 1.0},
 ])  # fmt: skip
 def test_each_campaign_alone_can_win(channel):
     values = NO_CAMPAIGN | {M + "opposition": 0.0, C + "hazard": 0.5} | channel
@@ -348,8 +352,8 @@ def null_world(values: dict) -> tuple[np.ndarray, State]:
     K = state.structural.size
     for name, value in {
         "paid": True, "barrier": 0.0, "stake": 0.0, "mission": 0.0, "agency": 0.6, "agency_base": 0.6,
-        "trust": 0.6, "trust_base": 0.6, "skill": 0.5, "consciousness": 0.3, "openness": 0.5, "resources": 0.3, "engagement": 0.85,
-        "belief": 0.5, "threshold": 2.0, "exposure": 0.4,
+        "trust": 0.6, "trust_base": 0.6, "skill": 0.5, "consciousness": 0.3, "openness": 0.5, "resources": 0.3,
+        "engagement": 0.85, "belief": 0.5, "threshold": 2.0, "exposure": 0.4,
     }.items():  # fmt: skip
         getattr(state, name)[:] = value
     state.group_exposure[:] = 0.4 * state.group_size[:, np.newaxis]
@@ -380,7 +384,9 @@ WHO_DECIDES = (
 )
 
 
-@pytest.mark.parametrize("values", WHO_DECIDES, ids=lambda values: " ".join(f"{path}={values[path]}" for path in values))
+@pytest.mark.parametrize(
+    "values", WHO_DECIDES, ids=lambda values: " ".join(f"{path}={values[path]}" for path in values)
+)
 def test_null_world(values):
     """Among people alike, who decides changes neither the agenda nor the burden."""
     usual, state = null_world({})
@@ -512,7 +518,7 @@ CHANNELS = (
 
 @pytest.fixture(scope="module")
 def third_year() -> State:
-    """The lively world just before the month in which the channels are tried, in the middle of a wave and a conflict."""
+    """The lively world just before the month in which the channels are tried, in the middle of a wave."""
     world = lively({G + "convene.naming": 1.0, C + "emergence": 0.06})
     states = (history(world, 3, run, MONTH - 1)[1] for run in range(100))
     return next(s for s in states if s.coalition.funded[0] and s.mobilized.sum() > 5 and s.leader.sum() > 5)
@@ -550,6 +556,7 @@ def test_a_gain_of_0_is_exactly_absent(third_year, name, phase, change, reached,
 def unchanged(*names: str) -> Callable[[np.ndarray, State, State], None]:
     def check(rows: np.ndarray, before: State, after: State) -> None:
         assert [name for name in names if getattr(before, name).tobytes() != getattr(after, name).tobytes()] == []
+
     return check
 
 
@@ -557,6 +564,7 @@ def always(value: float, *columns: str) -> Callable[[np.ndarray, State, State], 
     def check(rows: np.ndarray, before: State, after: State) -> None:
         for column in columns:
             np.testing.assert_array_equal(rows[:, COLUMN[column]], value, column)
+
     return check
 
 
@@ -599,7 +607,9 @@ ABSENT = (
 )
 
 
-@pytest.mark.parametrize(("names", "check"), ABSENT, ids=lambda value: "+".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("names", "check"), ABSENT, ids=lambda value: "+".join(value) if isinstance(value, tuple) else ""
+)
 def test_what_is_absent_for_ten_years(names, check):
     for gain in (0.0, 1.0):
         world = lively({M + name: gain for name in names})
@@ -643,13 +653,13 @@ def replicated(state: State, copies: int) -> State:
     ends = np.repeat(np.arange(n), np.diff(state.indptr))
     one, two, strength = place[ends].T.ravel(), place[state.indices].T.ravel(), np.tile(state.tie, copies)
     order = np.lexsort((two, one))
-    hoods = state.held_in.size - 1
+    hoods, local = state.held_in.size - 1, arrays["neighborhood"]
     table = np.where(state.kind[source] == BACKBONE, -1, copy)
     seated = np.flatnonzero(table >= 0)
     arrays |= {
         "indptr": np.concatenate([[0], np.cumsum(np.bincount(one, minlength=source.size))]),
         "indices": two[order].astype(np.int32), "tie": strength[order],
-        "neighborhood": np.where(arrays["neighborhood"] >= 0, arrays["neighborhood"] + hoods * copy, -1).astype(np.int32),
+        "neighborhood": np.where(local >= 0, local + hoods * copy, -1).astype(np.int32),
         "held_in": np.zeros(copies * hoods + 1, np.int64), "table": table.astype(np.int32),
         "table_agents": seated[np.argsort(table[seated], kind="stable")].astype(np.int32),
         "table_start": np.arange(copies + 1) * (n - 1), "table_share": np.full(copies, 1.0 / copies),
@@ -671,7 +681,7 @@ def replicated(state: State, copies: int) -> State:
 @pytest.mark.parametrize("invitation", ["by_ties", "by_lot", "by_election"])
 @pytest.mark.parametrize("name", ["collective_impact", "community_led"])
 def test_copies_with_the_same_luck_are_the_same(name, invitation, rule):
-    """Everything is per head, a mean or a share: seven copies of one world, with the very same draws, give its numbers.
+    """Everything is per head, a mean or a share: copies of one world, with the very same draws, give its numbers.
 
     What a table draws for itself is left out: whether there is a challenge, and fractions of recruits and conversations
     (of which there are twelve while the one organizer is paid in full).
@@ -680,8 +690,9 @@ def test_copies_with_the_same_luck_are_the_same(name, invitation, rule):
     one_organizer = {"budget.organizing": 0.25, "budget_min.organizing": 0.25, "budget_max.organizing": 0.3}
     scenario = shipped(name, {
         "community.organizers": 1, "community.tables": 1, G + "convene.invitation": invitation, G + "decide.rule": rule,
-        G + "serve.recruit": 0.0, M + "contention": 0.0, C + "hazard": 0.2, C + "opposition": 1.0, F + "grant_end": 1200,
-        M + "judgment": 0.0, **{f"{G}decide.{path}": share for path, share in one_organizer.items()},
+        G + "serve.recruit": 0.0, M + "contention": 0.0, C + "hazard": 0.2, C + "opposition": 1.0,
+        F + "grant_end": 1200, M + "judgment": 0.0,
+        **{f"{G}decide.{path}": share for path, share in one_organizer.items()},
     })  # fmt: skip
     key = key_of(13)
     one = populate(scenario, key)

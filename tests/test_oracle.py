@@ -77,7 +77,7 @@ def differences(oracle: Oracle, state: State, row: np.ndarray) -> list[str]:
 
     def compare(name: str, kernel: object, plain: object) -> None:
         kernel, plain = np.asarray(kernel, float), np.asarray(plain, float)
-        far = ~(np.abs(kernel - plain) <= TOLERANCE * max(1.0, np.abs(plain).max()))
+        far = ~(np.abs(kernel - plain) <= TOLERANCE * np.abs(plain).max(initial=1.0))
         if far.any():
             first = tuple(int(i) for i in np.argwhere(far)[0])
             where = f"{list(first)} and {int(far.sum()) - 1} more" if first else ""

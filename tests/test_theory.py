@@ -63,7 +63,7 @@ def dense(ties: Ties) -> np.ndarray:
 @pytest.mark.parametrize(("hub_self", "leaf_self"), [(0.5, 0.5), (0.2, 0.9), (0.9, 0.6), (0.75, 0.99)])
 @pytest.mark.parametrize("inertia", [0.0, INERTIA])
 def test_degroot_star(leaves, hub_self, leaf_self, inertia):
-    """DeGroot (1974): the hub of a star ends up with (1 - b) / ((1 - a) + (1 - b)) of all opinion, whatever the leaves."""
+    """DeGroot (1974): however many leaves a star has, its hub holds (1 - b) / ((1 - a) + (1 - b)) of the consensus."""
     star = build_csr(leaves + 1, np.zeros(leaves, int), np.arange(1, leaves + 1), np.ones(leaves))
     star.weight[:leaves] = (1.0 / hub_self - 1.0) / leaves  # the hub's own row
     star.weight[leaves:] = 1.0 / leaf_self - 1.0
@@ -238,7 +238,8 @@ def test_ideas_move_by_the_weights_that_move_views(name, form, rule):
         "governance.decide.rule": rule, "governance.decide.committee": 15, "governance.decide.tolerance": 0.5,
         "governance.deliberate.influence": form, "governance.deliberate.radius": 0.6, "community.tables": 2,
         "governance.decide.strategy": 0.0, "governance.decide.strategy_max": 1.0,
-        "governance.convene.residents_from": 3, "mechanisms.situation": 0.0, **fixed_budget(), "governance.decide.budget_max.evaluation": 1.0,
+        "governance.convene.residents_from": 3, "mechanisms.situation": 0.0,
+        **fixed_budget(), "governance.decide.budget_max.evaluation": 1.0,
     })  # fmt: skip
     key = key_of(2)
     state = populate(scenario, key)

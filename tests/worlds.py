@@ -89,7 +89,9 @@ def same(a: State, b: State, but: tuple[str, ...] = ()) -> list[str]:
     """Names of the arrays in which two states differ by any bit; scratch rows that nobody writes do not count."""
     ignored = ("x_next", *but)
     return [
-        name for name in State._fields if name not in ignored and getattr(a, name).tobytes() != getattr(b, name).tobytes()
+        name
+        for name in State._fields
+        if name not in ignored and getattr(a, name).tobytes() != getattr(b, name).tobytes()
     ]
 
 
@@ -204,7 +206,13 @@ def any_scenario(draw: st.DrawFn, months: int, residents: int = 50) -> Scenario:
         for number, part in enumerate(parts)
     )
     issues = tuple(
-        Issue(f"issue {number}", draw(shares), draw(st.floats(0.2, 3.0)), draw(st.floats(0.0, 0.2)), draw(st.floats(-0.9, 0.9)))
+        Issue(
+            f"issue {number}",
+            draw(shares),
+            draw(st.floats(0.2, 3.0)),
+            draw(st.floats(0.0, 0.2)),
+            draw(st.floats(-0.9, 0.9)),
+        )
         for number in range(draw(st.integers(1, 6)))
     )
     events = tuple(draw(st.lists(changes(months), max_size=3)))

@@ -15,7 +15,8 @@ evaluate.py.
 Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over active agents of resources * stake_ik *
 (1
 - openness) over the sum of resources) + rival * (1 / institutions) * sum over institutions with home k of resources
-  * (1 - openness); stake_ik = stake_i on its home issue and 0.25 stake_i elsewhere.
+  * (1 - openness); stake_ik = stake_i on its home issue and 0.25 stake_i elsewhere. The backbone counts once for
+each table.
 
 Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 -
 hazard_k); the policy is won once survival_k falls below the uniform draw of stream POLICY for (identity k, month =
@@ -38,7 +39,7 @@ from cej_sim.draws import POLICY, uniform
 from cej_sim.forms import clip, saturating, write_log
 from cej_sim.parameters import Parameter, count, mechanism
 from cej_sim.phases.serve import allocation
-from cej_sim.state import ACTION, EVALUATION, INSTITUTION, POLICY_IN_PRACTICE, POLICY_WON, RESIDENT, TRAINING
+from cej_sim.state import ACTION, BACKBONE, EVALUATION, INSTITUTION, POLICY_IN_PRACTICE, POLICY_WON, RESIDENT, TRAINING
 
 RULES = (
     Parameter(
@@ -154,7 +155,7 @@ def advocate(
     means, acting = 0.0, 0.0
     for i in range(n):
         if active[i]:
-            means += resources[i]
+            means += resources[i] * (tables if kind[i] == BACKBONE else 1)
         if mobilized[i] and kind[i] == RESIDENT:
             acting += 1.0 / c.residents
     for k in range(K):
@@ -165,7 +166,8 @@ def advocate(
                 continue
             if mobilized[i]:
                 people += agency[i] * (own * x[i, k] + (1.0 - own) * part)
-            against += resources[i] * stake[i] * (1.0 if home[i] == k else 0.25) * (1.0 - openness[i])
+            weight = resources[i] * (tables if kind[i] == BACKBONE else 1)
+            against += weight * stake[i] * (1.0 if home[i] == k else 0.25) * (1.0 - openness[i])
             if kind[i] == INSTITUTION and home[i] == k:
                 rivals += resources[i] * (1.0 - openness[i])
         inflow = (advocacy + data + allies) * part + rules.mechanisms_people_power * 1.2 / c.residents * people

@@ -32,10 +32,10 @@ min(1, left / needed)), 0 without a quorum; the coalition's speed is the mean by
 0.1 ((1 - speed) - backlog).
 
 The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (target - A). Strategy is bounded by
-[0, strategy_max], each line but action by [budget_min, budget_max]; lines over 1 in sum are scaled down; action is
-the rest. Provenance moves by the same weights (sum over tables of share * speed * 0.3 * (weighted mean origin -
-provenance), agenda weights for the agenda and budget weights for each line); a line whose bound binds is credited
-to nobody (0). Commitments: commitment += (A - commitment) / commitment_months, its provenance likewise. Money of
+[0, strategy_max], each line but action by [budget_min, budget_max]; if the lines are over 1 in sum, the excess is
+taken from them in proportion to what they hold above budget_min; action is the rest. Provenance moves by the same
+weights (sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda
+and budget weights for each line); a line whose bound binds is credited to nobody (0). Commitments: commitment += (A - commitment) / commitment_months, its provenance likewise. Money of
 the month is then spent: spend = money * lines. Organizing money without active organizers stays unspent.
 ``resident_say`` (``affected_say``) is the (most affected) residents' part of the mean of both weights over all who
 hold any; 0 if nobody decided. Hours and rates are assumed; six meeting hours: design.
@@ -581,9 +581,12 @@ def decide(
             new_origin[line] = 0.0
         moved[K + 1 + line] = bounded
         lines += bounded
+    above = 0.0
+    for line in range(ACTION):
+        above += moved[K + 1 + line] - low[line]
     for line in range(ACTION):
         if lines > 1.0:
-            moved[K + 1 + line] /= lines
+            moved[K + 1 + line] -= (lines - 1.0) * (moved[K + 1 + line] - low[line]) / above
     moved[K + 1 + ACTION] = max(0.0, 1.0 - lines)
     c.organizing_before = decision[K + 1 + ORGANIZING]
     for d in range(width):

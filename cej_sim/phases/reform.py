@@ -2,7 +2,7 @@
 
 A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*,
 governance.decide.strategy), changed by mandate or motion, also sets the line (the strategy) in force at once,
-credited to nobody, and action becomes what the lines leave (not below 0). A motion lies on the table from its month
+credited to nobody; after the whole event lines over 1 in sum are scaled down, and action is what they leave. A motion lies on the table from its month
 on, until it passes. It is put to the vote in phase 11 when at least ``motion_every`` months have passed since the
 last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and
 ``motions_about`` allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions
@@ -85,10 +85,18 @@ def put_into_force(row, K, rules_flat, sets, event_field, event_value, decision,
     elif sets[field] >= 0:
         decision[K + 1 + sets[field]] = event_value[row]
         budget_origin[sets[field]] = 0.0
-        lines = 0.0
-        for line in range(ACTION):
-            lines += decision[K + 1 + line]
-        decision[K + 1 + ACTION] = max(0.0, 1.0 - lines)
+
+
+@kernel
+def settle_budget(K, decision):
+    """Make the budget in force whole after lines were set: action is what they leave; over 1 they are scaled down."""
+    lines = 0.0
+    for line in range(ACTION):
+        lines += decision[K + 1 + line]
+    for line in range(ACTION):
+        if lines > 1.0:
+            decision[K + 1 + line] /= lines
+    decision[K + 1 + ACTION] = max(0.0, 1.0 - lines)
 
 
 @kernel
@@ -104,6 +112,7 @@ def mandate(
         put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)
         if row + 1 == event_month.size or event_id[row + 1] != e:
             event_done[e] = True
+            settle_budget(K, decision)
             write_log(log, logged, month, MANDATE, e, 1)
 
 
@@ -206,6 +215,7 @@ def reform(
         for row in range(first_row, last_row):
             put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)
         event_done[event] = True
+        settle_budget(K, decision)
         write_log(log, logged, month, MOTION_PASSED, event, 1)
     else:
         write_log(log, logged, month, MOTION_FAILED, event, 1)

@@ -26,8 +26,8 @@ People met. whole(8 * recruit * programs / tables) unpaid active agents at each 
 table for the fraction, the agent for the choice), highest draws first, are met: with mechanisms.service_contact:
 agency += 0.05 (1 - agency), trust += 0.03 (1 - trust), skill += 0.03 (1 - skill).
 
-Providers. A paid member with resources rho grows: rho += mechanisms.providers * 0.02 * q * commitment_home *
-programs / institutions * (1 - rho). Coefficients: design (first guesses: .10 and .25, regrowth .01) and assumed.
+Providers. A paid member with resources rho grows: rho += min(1, mechanisms.providers * 0.02 * q * commitment_home *
+programs / institutions) * (1 - rho). Coefficients: design (first guesses: .10 and .25, regrowth .01) and assumed.
 """
 
 from __future__ import annotations
@@ -198,4 +198,5 @@ def serve(
     growth = rules.mechanisms_providers * rules.mechanisms_commitments * rules.decide_commitment * 0.02 * programs
     for i in range(kind.size):
         if member[i] and paid[i] and kind[i] == INSTITUTION:
-            resources[i] += growth / max(c.institutions, 1.0) * commitment[home[i]] * (1.0 - resources[i])
+            got = growth / max(c.institutions, 1.0) * commitment[home[i]]
+            resources[i] += min(1.0, got) * (1.0 - resources[i])
