@@ -206,7 +206,7 @@ METRICS: tuple[Metric, ...] = (
         "ownership",
         "Work carried by residents",
         "share",
-        "Share of the coalition's tasks done by its members, times the residents' part of those present.",
+        "Share of the coalition's tasks done by its members, times the part that residents are of the residents and institutions present.",
         "people",
         better="up",
     ),
@@ -377,6 +377,8 @@ def measure_arrays(
     for i in range(kind.size):
         if not active[i]:
             continue
+        if present[i] and (kind[i] == RESIDENT or kind[i] == INSTITUTION):
+            there += 1.0
         if kind[i] == RESIDENT:
             came += 1.0 if present[i] else 0.0
             seated += 1.0 if member[i] else 0.0
@@ -396,7 +398,6 @@ def measure_arrays(
             sore += min(1.0, 0.5 * grievance[i])
             for k in range(K):
                 error += abs(belief[i, k] - structural[k]) / K
-            there += 1.0 if present[i] else 0.0
     residents = c.residents
 
     # Seats, votes, say

@@ -163,7 +163,7 @@ def run_months(s, events, key, start, out):
         )  # fmt: skip
         advocate.advocate(
             key, month, rules, c, K, tables,
-            kind, active, home, stake, openness, resources, agency, x, fatigue, mobilized,
+            kind, active, present, home, stake, openness, resources, agency, x, fatigue, mobilized,
             group_size, group_exposure, driver, pressure, opposition, norm, wins, pending, survival,
             decision, commitment, spend, log, logged,
         )  # fmt: skip

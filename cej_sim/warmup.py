@@ -122,7 +122,9 @@ def _compile_in_two() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "example.pickle"
             # The first part needs a state to begin with: made without compiling, as the second process compiles that.
-            make = "import pickle as p, sys; from cej_sim.warmup import example; p.dump(example(), open(sys.argv[1], 'wb'))"
+            make = (
+                "import pickle as p, sys; from cej_sim import warmup; p.dump(warmup.example(), open(sys.argv[1], 'wb'))"
+            )
             if _start(make, {"NUMBA_DISABLE_JIT": "1"}, str(file)).wait() == 0:
                 _compile(_part(False), pickle.loads(file.read_bytes()))
     finally:

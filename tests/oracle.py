@@ -678,14 +678,17 @@ class Oracle(mesa.Model):
         """Change the rules as an event says; what it sets a start for changes at once, and is nobody's idea."""
         self.rules = self.rules_after(number)
         self.events_done[number] = True
+        lines = self.lines
         for path, value in self.events[number].set:
             if path == "governance.decide.strategy":
                 self.decision[self.K] = value
             elif path.startswith("governance.decide.budget."):
                 line = BUDGET_LINES.index(path.rpartition(".")[2])
-                self.decision[self.K + 1 + line] = value
+                lines[line] = value
                 self.budget_origin[line] = 0.0
-                self.decision[self.K + 1 + ACTION] = max(0.0, 1.0 - sum(self.lines[:ACTION]))
+        if lines != self.lines:
+            excess = max(1.0, sum(lines[:ACTION]))
+            self.decision[self.K + 1 :] = with_action([line / excess for line in lines[:ACTION]])
 
     def rules_after(self, number: int) -> SimpleNamespace:
         """The rules as an event would make them."""
@@ -952,18 +955,19 @@ class Oracle(mesa.Model):
         """Hold strategy and budget lines within their bounds; a bound is nobody's idea."""
         rules, K = self.rules, self.K
         self.decision[K] = within(self.decision[K], 0.0, rules.decide_strategy_max)
-        lines = self.lines
+        lines = self.lines[:ACTION]
+        least = [getattr(rules, f"decide_budget_min_{line}") for line in BUDGET_LINES[:ACTION]]
+        most = [getattr(rules, f"decide_budget_max_{line}") for line in BUDGET_LINES[:ACTION]]
         for line in range(ACTION):
-            low = getattr(rules, f"decide_budget_min_{BUDGET_LINES[line]}")
-            high = getattr(rules, f"decide_budget_max_{BUDGET_LINES[line]}")
-            bounded = within(lines[line], low, high)
+            bounded = within(lines[line], least[line], most[line])
             if bounded != lines[line]:
                 lines[line] = bounded
                 self.budget_origin[line] = 0.0
-        excess = max(1.0, sum(lines[:ACTION]))
-        lines = [line / excess for line in lines]
-        lines[ACTION] = max(0.0, 1.0 - sum(lines[:ACTION]))
-        self.decision[K + 1 :] = lines
+        excess = sum(lines) - 1.0
+        above = [line - low for line, low in zip(lines, least, strict=True)]
+        if excess > 0.0 and sum(above) > 0.0:
+            lines = [line - excess * part / sum(above) for line, part in zip(lines, above, strict=True)]
+        self.decision[K + 1 :] = with_action(lines)
 
     # 4 coordinate
 
@@ -1144,8 +1148,9 @@ class Oracle(mesa.Model):
         against = means = 0.0
         for person in self.people:
             if person.active:
-                means += person.resources
-                against += person.resources * person.stake_on(issue) * (1.0 - person.openness)
+                standing = person.resources * self.places_of(person)
+                means += standing
+                against += standing * person.stake_on(issue) * (1.0 - person.openness)
         share = against / means if means > 0.0 else 0.0
         opposition = rules.mechanisms_opposition * rules.coefficients_opposition * share
         rivals = sum(
@@ -1517,6 +1522,11 @@ def supporters(people: list[Person], options: list[Person]) -> list[list[Person]
         nearness = [-distance(person.priorities, option.priorities) for option in options]
         camps[first_of_largest(nearness)].append(person)
     return camps
+
+
+def with_action(lines: list[float]) -> list[float]:
+    """The lines of a budget, and action, which is what they leave."""
+    return [*lines, max(0.0, 1.0 - sum(lines))]
 
 
 def rescaled(weight: dict[Person, float], keep: Iterable[Person]) -> dict[Person, float]:

@@ -204,6 +204,16 @@ def test_thirds_and_what_distinguishes_find_what_was_put_in(contexts):
     assert difference < -0.5
 
 
+def test_noise_distinguishes_nothing(contexts):
+    generator = np.random.default_rng(5)
+    values = pd.DataFrame(generator.random((90, 4)), columns=list("abcd"))
+    share = pd.Series(generator.random(90))
+    assert contexts.thirds(values, share).empty
+    assert contexts.what_distinguishes(values, share < 0.3, share > 0.7) == []
+    assert contexts.what_distinguishes(values, share < 0, share > 0.7) == []
+    assert contexts.thirds(values, pd.Series(np.zeros(90))).empty
+
+
 # What must exist
 
 

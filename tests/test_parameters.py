@@ -193,6 +193,7 @@ def _scenarios() -> dict[str, Scenario]:
         "consensus by lot": ci3.with_values(
             {
                 _G + "convene.invitation": "by_lot",
+                _G + "convene.take_up": 0.9,
                 _G + "convene.residents_from": 0,
                 _DECIDE + "rule": "consensus",
                 _G + "deliberate.influence": "bounded_confidence",
@@ -210,6 +211,7 @@ def _scenarios() -> dict[str, Scenario]:
         "a committee of friends": ci.with_values(
             {
                 _G + "convene.agreement": 1.0,
+                _G + "convene.take_up": 0.9,
                 _G + "convene.residents_from": 0,
                 _G + "convene.seats.residents": 0.4,
                 _DECIDE + "rule": "delegated",

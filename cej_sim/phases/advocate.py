@@ -16,7 +16,7 @@ Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over activ
 (1
 - openness) over the sum of resources) + rival * (1 / institutions) * sum over institutions with home k of resources
   * (1 - openness); stake_ik = stake_i on its home issue and 0.25 stake_i elsewhere. The backbone counts once for
-each table.
+  each table.
 
 Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 -
 hazard_k); the policy is won once survival_k falls below the uniform draw of stream POLICY for (identity k, month =
@@ -38,6 +38,7 @@ from cej_sim.compiled import kernel
 from cej_sim.draws import POLICY, uniform
 from cej_sim.forms import clip, saturating, write_log
 from cej_sim.parameters import Parameter, count, mechanism
+from cej_sim.phases.evaluate import community_share
 from cej_sim.phases.serve import allocation
 from cej_sim.state import ACTION, BACKBONE, EVALUATION, INSTITUTION, POLICY_IN_PRACTICE, POLICY_WON, RESIDENT, TRAINING
 
@@ -138,7 +139,7 @@ RULES = (
 @kernel
 def advocate(
     key, month, rules, c, K, tables,
-    kind, active, home, stake, openness, resources, agency, x, fatigue, mobilized,
+    kind, active, present, home, stake, openness, resources, agency, x, fatigue, mobilized,
     group_size, group_exposure, driver, pressure, opposition, norm, wins, pending, survival,
     decision, commitment, spend, log, logged,
 ):  # fmt: skip
@@ -147,7 +148,7 @@ def advocate(
     groups = group_size.size
     skill_now = saturating(spend[TRAINING] / tables, 0.1)
     own = rules.organize_autonomy * (1.0 - c.control * rules.coordinate_delegated_hiring)
-    community = rules.evaluate_community_indicators * (1.0 - c.control * rules.coordinate_delegated_data)
+    community = community_share(rules, c, kind, present)
     advocacy = 0.1 * 100.0 / c.residents * spend[ACTION] * c.effect * c.structural_effort * (0.5 + c.advocacy_skill)
     data = rules.mechanisms_community_data * 0.1 * 100.0 / c.residents * spend[EVALUATION] * community
     allies = 0.05 * rules.advocate_allies * c.structural_effort

@@ -352,6 +352,7 @@ def convene(
     for i in range(n):
         if offered[i]:
             member[i] = True
+            offered[i] = False
             if kind[i] == RESIDENT:
                 joined += 1
             else:

@@ -35,10 +35,11 @@ The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (
 [0, strategy_max], each line but action by [budget_min, budget_max]; if the lines are over 1 in sum, the excess is
 taken from them in proportion to what they hold above budget_min; action is the rest. Provenance moves by the same
 weights (sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda
-and budget weights for each line); a line whose bound binds is credited to nobody (0). Commitments: commitment += (A - commitment) / commitment_months, its provenance likewise. Money of
-the month is then spent: spend = money * lines. Organizing money without active organizers stays unspent.
-``resident_say`` (``affected_say``) is the (most affected) residents' part of the mean of both weights over all who
-hold any; 0 if nobody decided. Hours and rates are assumed; six meeting hours: design.
+and budget weights for each line); a line whose bound binds is credited to nobody (0). Commitments: commitment += (A
+- commitment) / commitment_months, its provenance likewise. Money of the month is then spent: spend = money * lines.
+Organizing money without active organizers stays unspent. ``resident_say`` (``affected_say``) is the (most affected)
+residents' part of the mean of both weights over all who hold any; 0 if nobody decided. Hours and rates are assumed;
+six meeting hours: design.
 """
 
 from __future__ import annotations

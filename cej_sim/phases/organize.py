@@ -177,6 +177,7 @@ def organize(
     n = kind.size
     organizers = 0.0
     for i in range(n):
+        talked[i] = False
         if kind[i] == ORGANIZER and active[i]:
             organizers += 1.0
     work = min(spend[ORGANIZING], organizers) + rules.organize_outside * c.residents / 100.0

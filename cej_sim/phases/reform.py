@@ -2,11 +2,11 @@
 
 A mandate takes effect before phase 1 of its month. A rule that gives a start (governance.decide.budget.*,
 governance.decide.strategy), changed by mandate or motion, also sets the line (the strategy) in force at once,
-credited to nobody; after the whole event lines over 1 in sum are scaled down, and action is what they leave. A motion lies on the table from its month
-on, until it passes. It is put to the vote in phase 11 when at least ``motion_every`` months have passed since the
-last vote (on any motion), a table has decided this month, somebody who may propose (``motion_by``) came, and
-``motions_about`` allows it (``no_votes`` forbids changes under governance.decide.votes, ``nothing`` all). Motions
-stand in the order of the file; one vote a month.
+credited to nobody; after the whole event lines over 1 in sum are scaled down, and action is what they leave. A
+motion lies on the table from its month on, until it passes. It is put to the vote in phase 11 when at least
+``motion_every`` months have passed since the last vote (on any motion), a table has decided this month, somebody
+who may propose (``motion_by``) came, and ``motions_about`` allows it (``no_votes`` forbids changes under
+governance.decide.votes, ``nothing`` all). Motions stand in the order of the file; one vote a month.
 
 Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same
 table would have with the motion's rules in force. Agent i is for it if a draw (stream BALLOT, identity the agent,

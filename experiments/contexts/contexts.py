@@ -314,26 +314,43 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: What is shown lies so many standard errors from chance; of some 80 quantities, 3 lets one through in five times.
+BEYOND_CHANCE = 3.0
+
+
 def what_distinguishes(
     values: pd.DataFrame, first: pd.Series, second: pd.Series, count: int = 5
 ) -> list[tuple[str, float]]:
-    """The quantities whose mean rank (0 lowest, 1 highest) differs most between two sets of contexts, and by how much."""
+    """The quantities whose mean rank (0 lowest, 1 highest) differs most between two sets of contexts, and by how much.
+
+    Only those whose difference is beyond chance, the largest first.
+    """
+    if not first.any() or not second.any():
+        return []
     varied = values.loc[:, values.nunique() > 1]
     ranks = varied.rank(pct=True)
     difference = ranks[first].mean() - ranks[second].mean()
+    error = math.sqrt((1.0 / first.sum() + 1.0 / second.sum()) / 12.0)  # ranks are spread evenly over 0 to 1
     order = difference.abs().sort_values(ascending=False).index[:count]
-    return [(str(name), float(difference[name])) for name in order]
+    return [(str(name), float(difference[name])) for name in order if abs(difference[name]) > BEYOND_CHANCE * error]
 
 
-def thirds(values: pd.DataFrame, share: pd.Series, count: int = 8) -> pd.DataFrame:
-    """Mean of ``share`` in the lower, middle and upper third of each quantity; those with the largest spread first."""
+def thirds(values: pd.DataFrame, share: pd.Series, count: int = 10) -> pd.DataFrame:
+    """Mean of ``share`` in the lower, middle and upper third of each quantity that goes with it beyond chance.
+
+    Returns:
+        Columns quantity, lower, middle, upper and rank_correlation; the strongest first, ``count`` at most.
+    """
     rows = []
     for name in values.columns[values.nunique() > 2]:
+        correlation = float(np.corrcoef(values[name].rank(), share.rank())[0, 1]) if share.nunique() > 1 else 0.0
+        if abs(correlation) * math.sqrt(len(share) - 1) <= BEYOND_CHANCE:
+            continue
         third = np.minimum((values[name].rank(method="first", pct=True) * 3.0).apply(math.ceil), 3)
-        means = [float(share[third == t].mean()) for t in (1, 2, 3)]
-        rows.append((name, *means, means[2] - means[0]))
-    table = pd.DataFrame(rows, columns=["quantity", "lower", "middle", "upper", "spread"])
-    return table.reindex(table["spread"].abs().sort_values(ascending=False).index).head(count).reset_index(drop=True)
+        rows.append((name, *(float(share[third == t].mean()) for t in (1, 2, 3)), correlation))
+    table = pd.DataFrame(rows, columns=["quantity", "lower", "middle", "upper", "rank_correlation"])
+    order = table["rank_correlation"].abs().sort_values(ascending=False).index
+    return table.loc[order].head(count).reset_index(drop=True)
 
 
 # Figure
@@ -456,6 +473,9 @@ def show_leads(summary: pd.DataFrame, console: Console) -> None:
     )
 
 
+_REGION_COLUMNS = ["metric", "month", "quantity", "rank_difference"]
+
+
 def show_regions(values: pd.DataFrame, outcomes: pd.DataFrame, console: Console) -> list[dict[str, Any]]:
     """Print what sets the contexts in which Collective Impact leads apart from those in which community-led does."""
     table = Table(title="Where Collective Impact leads, against where community-led leads", title_justify="left")
@@ -472,14 +492,14 @@ def show_regions(values: pd.DataFrame, outcomes: pd.DataFrame, console: Console)
     ):
         part = outcomes[(outcomes["metric"] == name) & (outcomes["month"] == month)].set_index("context")["leads"]
         first, second = part == CI, part == LED
-        text = "too few contexts to say"
-        if min(first.sum(), second.sum()) >= 3:
-            found = what_distinguishes(values, first, second)
-            text = "; ".join(f"{'higher' if d > 0 else 'lower'} {_plain(n)} ({d:+.2f})" for n, d in found)
-            rows += [{"metric": name, "month": month, "quantity": n, "rank_difference": d} for n, d in found]
-        table.add_row(_BY_NAME[name].label, str(month), f"{first.sum()} : {second.sum()}", text)
+        found = what_distinguishes(values, first, second)
+        text = "; ".join(f"{'higher' if d > 0 else 'lower'} {_plain(n)} ({d:+.2f})" for n, d in found)
+        rows += [{"metric": name, "month": month, "quantity": n, "rank_difference": d} for n, d in found]
+        table.add_row(
+            _BY_NAME[name].label, str(month), f"{first.sum()} : {second.sum()}", text or "nothing beyond chance"
+        )
     console.print(table)
-    console.print("[dim]In brackets: difference of mean ranks, from -1 to 1.[/]")
+    console.print("[dim]In brackets: difference of mean ranks, from -1 to 1; only what is beyond chance.[/]")
     return rows
 
 
@@ -495,6 +515,9 @@ def show_motion(motion: pd.DataFrame, by_third: pd.DataFrame, runs: int, console
         f"in none of {runs} runs in {_percent((share == 0).mean())} %, "
         f"in all of them in {_percent((share == 1).mean())} %; in {_percent(share.mean())} % of all runs ({after})."
     )
+    if by_third.empty:
+        console.print("Nothing sets the contexts in which it passes apart beyond chance.")
+        return
     table = Table(title="Share of runs in which it passes, by thirds of contexts", title_justify="left")
     for column in ("quantity", "lower third", "middle", "upper third"):
         table.add_column(column, justify="left" if column == "quantity" else "right")
@@ -624,7 +647,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "contexts.csv": lambda path: values.to_csv(path, index=False),
                 "outcomes.csv": lambda path: found["outcomes"].to_csv(path, index=False),
                 "summary.csv": lambda path: found["summary"].to_csv(path, index=False),
-                "regions.csv": lambda path: pd.DataFrame(regions).to_csv(path, index=False),
+                "regions.csv": lambda path: pd.DataFrame(regions, columns=_REGION_COLUMNS).to_csv(path, index=False),
                 "motion.csv": lambda path: found["motion"].to_csv(path, index=False),
                 "motion_thirds.csv": lambda path: found["thirds"].to_csv(path, index=False),
                 "contexts.png": lambda path: figure(found["summary"], note).savefig(path, format="png", dpi=110),
