@@ -206,7 +206,7 @@ METRICS: tuple[Metric, ...] = (
         "ownership",
         "Work carried by residents",
         "share",
-        "Share of the coalition's tasks done by its members, times the residents' part of residents and institutions present.",
+        "Share of tasks done by members, times the residents' part of the residents and institutions present.",
         "people",
         better="up",
     ),

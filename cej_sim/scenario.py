@@ -31,6 +31,7 @@ COMMUNITY: tuple[Parameter, ...] = (
         low=1,
         unit="people",
         source="design: a default community",
+        effect=(("burden", 1),),
     ),
     count(
         "community.institutions",
@@ -41,6 +42,7 @@ COMMUNITY: tuple[Parameter, ...] = (
         low=1,
         unit="organizations",
         source="design: a default community",
+        effect=(("campaign_power", -1),),
     ),
     count(
         "community.organizers",
@@ -77,6 +79,7 @@ COMMUNITY: tuple[Parameter, ...] = (
         "How much people and institutions of one kind differ; 0 makes all of a kind and group alike.",
         high=2.0,
         unit="ratio",
+        effect=(("mobilized", 1),),
     ),
     Parameter(
         "community.voice_spread",
@@ -121,11 +124,22 @@ COMMUNITY: tuple[Parameter, ...] = (
         "Residents' mean starting belief about the structural share, as a part of the true one.",
         high=1.5,
         unit="ratio",
+        effect=(("structural_effort", 1), ("belief_error", -1)),
     ),
     Parameter(
-        "community.resident_openness", 0.6, "Openness of residents", "Mean openness of residents to sharing power."
+        "community.resident_openness",
+        0.6,
+        "Openness of residents",
+        "Mean openness of residents to sharing power.",
+        effect=(("openness", 1),),
     ),
-    Parameter("community.resident_resources", 0.15, "Means of residents", "Mean resources of residents."),
+    Parameter(
+        "community.resident_resources",
+        0.15,
+        "Means of residents",
+        "Mean resources of residents.",
+        effect=(("decision_share", 1),),
+    ),
     Parameter(
         "community.threshold",
         0.52,
@@ -136,10 +150,18 @@ COMMUNITY: tuple[Parameter, ...] = (
         source="assumed; form of Granovetter (1978)",
     ),
     Parameter(
-        "community.institution_agency", 0.7, "Confidence of institutions", "Mean agency of institutions' people."
+        "community.institution_agency",
+        0.7,
+        "Confidence of institutions",
+        "Mean agency of institutions' people.",
+        effect=(("decision_share", -1),),
     ),
     Parameter(
-        "community.institution_trust", 0.6, "Trust of institutions", "Mean trust of institutions in the coalition."
+        "community.institution_trust",
+        0.6,
+        "Trust of institutions",
+        "Mean trust of institutions in the coalition.",
+        effect=(("coordination", 1),),
     ),
     Parameter(
         "community.institution_skill",
@@ -154,6 +176,7 @@ COMMUNITY: tuple[Parameter, ...] = (
         0.3,
         "Critical consciousness of institutions",
         "Mean readiness of institutions to see causes in structures.",
+        effect=(("structural_effort", 1),),
     ),
     Parameter(
         "community.institution_stake",
@@ -198,6 +221,7 @@ COMMUNITY: tuple[Parameter, ...] = (
         0.7,
         "Pull of the mission",
         "How far an institution's priorities are those of its own mission rather than of need.",
+        effect=(("decision_speed", -1), ("burden", 1)),
     ),
     Parameter(
         "community.host_interest",
@@ -211,15 +235,35 @@ COMMUNITY: tuple[Parameter, ...] = (
 
 #: What describes a group of residents; acts only through exposure, barriers and voice.
 GROUP: tuple[Parameter, ...] = (
-    Parameter("groups.share", 0.5, "Share of residents", "Part of the residents who belong to the group."),
-    Parameter("groups.exposure", 0.5, "Exposure", "How heavily the issues weigh on the group.", low=0.01),
+    Parameter(
+        "groups.share",
+        0.5,
+        "Share of residents",
+        "Part of the residents who belong to the group.",
+        effect=(("burden", 1),),
+    ),
+    Parameter(
+        "groups.exposure",
+        0.5,
+        "Exposure",
+        "How heavily the issues weigh on the group.",
+        low=0.01,
+        effect=(("disparity_ratio", 1),),
+    ),
     Parameter(
         "groups.barriers",
         0.3,
         "Barriers",
         "What stands in the way of coming: time, transport, child care, language, safety.",
+        effect=(("affected_attendance", -1), ("disparity_ratio", 1)),
     ),
-    Parameter("groups.voice", 0.45, "Voice", "Mean sense of one's own power at the start."),
+    Parameter(
+        "groups.voice",
+        0.45,
+        "Voice",
+        "Mean sense of one's own power at the start.",
+        effect=(("affected_attendance", 1), ("resident_agency", 1)),
+    ),
 )
 
 #: What describes an issue.
@@ -229,6 +273,7 @@ ISSUE: tuple[Parameter, ...] = (
         0.55,
         "Structural share",
         "Part of the burden that policies and systems cause; services reach the rest.",
+        effect=(("burden", 1),),
     ),
     Parameter(
         "issues.severity",
@@ -247,6 +292,7 @@ ISSUE: tuple[Parameter, ...] = (
         low=-0.9,
         high=0.9,
         unit="ratio",
+        effect=(("disparity_ratio", 1),),
     ),
     Parameter(
         "issues.regrowth",
@@ -256,6 +302,7 @@ ISSUE: tuple[Parameter, ...] = (
         high=0.2,
         unit="per month",
         source="design (first guess)",
+        effect=(("service_coverage", -1), ("burden", 1)),
     ),
 )
 
@@ -277,6 +324,7 @@ NETWORK: tuple[Parameter, ...] = (
         "Mean number of other residents a resident is tied to.",
         high=50.0,
         unit="ties",
+        effect=(("resident_agency", 1),),
     ),
     Parameter(
         "network.homophily",
@@ -296,6 +344,7 @@ NETWORK: tuple[Parameter, ...] = (
         high=100.0,
         unit="ties",
         source="coalition steering groups name a median of 5 others (interquartile range 3 to 9)",
+        effect=(("agenda_origin", -1),),
     ),
     Parameter(
         "network.clients",
@@ -304,8 +353,15 @@ NETWORK: tuple[Parameter, ...] = (
         "Mean number of residents an institution is tied to.",
         high=100.0,
         unit="ties",
+        effect=(("agenda_origin", 1),),
     ),
-    Parameter("network.tie_strength", 0.4, "Tie strength", "Mean strength of the ties that exist at the start."),
+    Parameter(
+        "network.tie_strength",
+        0.4,
+        "Tie strength",
+        "Mean strength of the ties that exist at the start.",
+        effect=(("resident_agency", 1), ("agenda_origin", 1)),
+    ),
 )
 
 

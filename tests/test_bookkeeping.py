@@ -25,6 +25,7 @@ from worlds import (
 
 from cej_sim import population
 from cej_sim.metrics import METRICS
+from cej_sim.month import PHASE_NAMES, PHASES
 from cej_sim.phases.convene import seats_at
 from cej_sim.phases.reform import mandate
 from cej_sim.population import populate
@@ -195,10 +196,30 @@ def test_books_under_any_rules(scenario, seed):
 
 
 @pytest.mark.slow
-@given(scenario=any_scenario(months=36, residents=120), seed=st.integers(0, 10**6))
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenario=any_scenario(months=36, residents=100), seed=st.integers(0, 10**6))
+@settings(
+    max_examples=500,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
 def test_books_under_many_rules(scenario, seed):
     keep_books(scenario, seed)
+
+
+@pytest.mark.parametrize("name", ["community_led", "converted_by_mandate"])
+def test_a_month_is_its_phases_in_the_order_of_the_table(name):
+    """The phases called one by one, as ``PHASES`` lists them, are what ``run_months`` does."""
+    scenario = shipped(name, SMALL, months=70)
+    key, events = key_of(5), encode_events(scenario)
+    state, by_phase = populate(scenario, key), populate(scenario, key)
+    advance(scenario, state, key)
+    for month in range(1, scenario.months + 1):
+        assert by_phase.coalition.alive[0]
+        do(mandate, by_phase, key, month, events)
+        for module, phase in zip((module for module, _ in PHASES), PHASE_NAMES, strict=True):
+            do(getattr(module, phase), by_phase, key, month, events)
+    assert same(state, by_phase, but=("pool",)) == []
 
 
 # Common luck

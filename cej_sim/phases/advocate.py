@@ -125,14 +125,24 @@ RULES = (
         effect=(("campaign_power", -1), ("policy_wins", -1)),
     ),
     mechanism("people_power", "People power", "Mobilized people push campaigns.", effect=(("policy_wins", 1),)),
-    mechanism("community_data", "Community data", "Data gathered by residents strengthens campaigns."),
+    mechanism(
+        "community_data",
+        "Community data",
+        "Data gathered by residents strengthens campaigns.",
+        effect=(("campaign_power", 1),),
+    ),
     mechanism(
         "opposition", "Opposition", "Those with a stake and means resist policies.", effect=(("policy_wins", -1),)
     ),
     mechanism(
         "fear", "Fear of lobbying", "Untrained members hold back from advocacy.", effect=(("structural_effort", -1),)
     ),
-    mechanism("norms", "Norms follow policy", "Won policies and visible action change norms, which protect them."),
+    mechanism(
+        "norms",
+        "Norms follow policy",
+        "Won policies and visible action change norms, which protect them.",
+        effect=(("structural_level", -1),),
+    ),
 )
 
 

@@ -105,7 +105,7 @@ RULES = (
         "Institutions join from month",
         "First month in which institutions may sit.",
         unit="month",
-        effect=(("agenda_origin", 1),),
+        effect=(("burden", 1),),
     ),
     count(
         "governance.convene.table_cap",
@@ -164,8 +164,14 @@ RULES = (
         "Naming draws and repels",
         "Naming injustice draws the most affected and threatens those with a stake.",
         principle=1,
+        effect=(("affected_members", 1), ("institution_engagement", -1)),
     ),
-    mechanism("company", "People come with people", "Tied members who came make coming likelier."),
+    mechanism(
+        "company",
+        "People come with people",
+        "Tied members who came make coming likelier.",
+        effect=(("resident_attendance", 1),),
+    ),
 )
 
 

@@ -86,6 +86,7 @@ RULES = (
         principle=6,
         condition="shared_measurement",
         source="design: 1 for CI, .3 for CEJ",
+        effect=(("belief_error", 1),),
     ),
     Parameter(
         "governance.coordinate.delegated.hiring",
@@ -111,7 +112,12 @@ RULES = (
         "What is left undecided, the backbone comes to decide.",
         effect=(("backbone_control", 1),),
     ),
-    mechanism("learning_by_doing", "Tasks teach", "Those who do the coalition's work become more skilled."),
+    mechanism(
+        "learning_by_doing",
+        "Tasks teach",
+        "Those who do the coalition's work become more skilled.",
+        effect=(("program_fit", 1),),
+    ),
 )
 
 

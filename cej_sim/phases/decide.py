@@ -65,11 +65,15 @@ WEIGHTED_MEAN, MAJORITY, CONSENSUS, DELEGATED = range(4)
 
 _LINE = {
     "coordination": ("Coordination", 0.25, (("coordination", 1),), 6, "backbone"),
-    "organizing": ("Organizing", 0.1, (("resident_leaders", 1),), 3, None),
+    "organizing": ("Organizing", 0.1, (("resident_agency", 1),), 3, None),
     "supports": ("Supports for taking part", 0.05, (("affected_attendance", 1),), 2, None),
     "training": ("Training", 0.05, (("openness", 1),), 1, None),
     "evaluation": ("Evaluation", 0.1, (("belief_error", -1),), 5, "shared_measurement"),
 }
+# A start is soon decided away; what is left of larger supports at the start is that more people stay members.
+_AT_START = {"supports": (("resident_members", 1),)}
+# Lines of which coalitions often want more than they may have.
+_BOUND_ABOVE = ("organizing", "training", "evaluation")
 
 
 def _budget_rules() -> tuple[Parameter, ...]:
@@ -83,7 +87,7 @@ def _budget_rules() -> tuple[Parameter, ...]:
                 start,
                 f"{label}: share of money at the start",
                 f"Share of the money that goes to {label.lower()} at the start; action gets what the lines leave.",
-                effect=effect,
+                effect=_AT_START.get(line, effect),
                 principle=principle,
                 condition=condition,
                 factor=5 if line == "training" else None,
@@ -93,7 +97,7 @@ def _budget_rules() -> tuple[Parameter, ...]:
                 0.0,
                 f"{label}: lower bound",
                 f"The least share of money that the coalition may decide for {label.lower()}.",
-                effect=effect,
+                effect=() if line == "supports" else effect,
                 principle=principle,
             ),
             Parameter(
@@ -101,6 +105,7 @@ def _budget_rules() -> tuple[Parameter, ...]:
                 0.4,
                 f"{label}: upper bound",
                 f"The largest share of money that the coalition may decide for {label.lower()}.",
+                effect=effect if line in _BOUND_ABOVE else (),
                 principle=principle,
             ),
         ]
@@ -199,7 +204,7 @@ RULES = (
         0.4,
         "Money committed for years",
         "Part of the action money that follows earlier agendas until its commitments run out.",
-        effect=(("program_fit", -1),),
+        effect=(("disparity_ratio", 1),),
         condition="reinforcing_activities",
     ),
     count(
@@ -210,6 +215,7 @@ RULES = (
         "Months for which money is committed.",
         low=1,
         unit="months",
+        effect=(("disparity_ratio", 1),),
     ),
     *_budget_rules(),
     Parameter(
@@ -228,10 +234,16 @@ RULES = (
         "What facilitation does not equalize goes to those with standing, skill and confidence.",
     ),
     mechanism(
-        "slowness", "Deciding takes time", "Meeting hours limit what is decided, and undecided things are not done."
+        "slowness",
+        "Deciding takes time",
+        "Meeting hours limit what is decided, and undecided things are not done.",
+        effect=(("decision_speed", -1), ("service_coverage", -1)),
     ),
     mechanism(
-        "commitments", "Earlier agendas hold money", "Committed money keeps following the agenda it was promised under."
+        "commitments",
+        "Earlier agendas hold money",
+        "Committed money keeps following the agenda it was promised under.",
+        effect=(("disparity_ratio", 1),),
     ),
 )
 

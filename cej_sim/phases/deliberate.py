@@ -43,7 +43,7 @@ RULES = (
         0.5,
         "Facilitation",
         "How far meetings give everybody an equal hearing; paid from the coordination line.",
-        effect=(("power_gini", -1),),
+        effect=(("decision_share", 1), ("agenda_origin", 1)),
         principle=2,
         condition="communication",
         factor=3,
@@ -55,8 +55,19 @@ RULES = (
         "Radius of confidence",
         "With bounded confidence: how different another view may be and still be heard.",
     ),
-    Parameter("coefficients.susceptibility", 0.6, "Susceptibility", "Weight of others' views against own convictions."),
-    mechanism("influence", "Influence along ties", "People's wants move with those of the people they are tied to."),
+    Parameter(
+        "coefficients.susceptibility",
+        0.6,
+        "Susceptibility",
+        "Weight of others' views against own convictions.",
+        effect=(("agenda_origin", 1),),
+    ),
+    mechanism(
+        "influence",
+        "Influence along ties",
+        "People's wants move with those of the people they are tied to.",
+        effect=(("agenda_origin", 1),),
+    ),
     mechanism("meeting", "Meeting makes ties", "Meeting strengthens ties, absence weakens those between members."),
 )
 

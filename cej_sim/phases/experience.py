@@ -61,7 +61,7 @@ RULES = (
         "Being heard builds agency and trust; being ignored wears them down.",
         effect=(("trust", 1),),
     ),
-    mechanism("rhetoric", "Rhetoric costs trust", "Claims beyond what is real cost trust."),
+    mechanism("rhetoric", "Rhetoric costs trust", "Claims beyond what is real cost trust.", effect=(("trust", -1),)),
     mechanism(
         "situation",
         "Convictions follow one's situation",

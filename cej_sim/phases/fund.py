@@ -43,6 +43,7 @@ RULES = (
         source="design: six full-time people",
         factor=6,
         sustainability=4,
+        effect=(("burden", -1),),
     ),
     count(
         "funder.cycle",
@@ -54,6 +55,7 @@ RULES = (
         unit="months",
         source="design",
         sustainability=4,
+        effect=(("funded", 1), ("coordination", 1)),
     ),
     count(
         "funder.grant_end",
@@ -78,6 +80,7 @@ RULES = (
         0.3,
         "Long horizon",
         "How far the funder looks at structural change rather than service numbers.",
+        effect=(("funded", -1),),
     ),
     Parameter(
         "funder.tolerance",
@@ -91,6 +94,7 @@ RULES = (
         0.0,
         "Power shift as a condition",
         "How firmly renewal asks that residents hold half of the say.",
+        effect=(("funded", -1),),
     ),
     Parameter(
         "funder.readiness",

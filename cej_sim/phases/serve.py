@@ -86,7 +86,10 @@ RULES = (
         "Programs fit better where those who decide know the issue from their own life.",
     ),
     mechanism(
-        "service_contact", "Services meet people", "People met through services gain confidence, trust and skill."
+        "service_contact",
+        "Services meet people",
+        "People met through services gain confidence, trust and skill.",
+        effect=(("resident_agency", 1),),
     ),
     mechanism("providers", "Funding feeds providers", "Institutions that provide what is funded grow."),
 )
