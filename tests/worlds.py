@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,12 @@ def key_of(seed: int, run: int = 0) -> np.uint64:
 
 def shipped(name: str, values: Mapping[str, Value] | None = None, **fields: Any) -> Scenario:
     """A shipped scenario with some parameters and some fields (``months``, ``groups``, ...) replaced."""
-    return replace(reading.load(name), **fields).with_values(values or {})
+    return replace(_as_shipped(name), **fields).with_values(values or {})
+
+
+@lru_cache
+def _as_shipped(name: str) -> Scenario:
+    return reading.load(name)
 
 
 def plain(values: Mapping[str, Value] | None = None, **fields: Any) -> Scenario:
@@ -126,8 +132,12 @@ def do(
         "applying": fund.applying(rules, c, month), "chosen": state.offered, "talked": state.offered,
         **_POSITIONS, **{name: getattr(events, field) for name, field in _EVENT_ARRAYS.items()},
     }  # fmt: skip
-    names = inspect.signature(phase.py_func).parameters  # type: ignore[attr-defined]
-    phase(*(known[name] if name in known else getattr(state, name) for name in names))
+    phase(*(known[name] if name in known else getattr(state, name) for name in _arguments(phase)))
+
+
+@lru_cache
+def _arguments(kernel: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(kernel.py_func).parameters)  # type: ignore[attr-defined]
 
 
 # Any rules (Hypothesis)
