@@ -201,7 +201,7 @@ PLACEBOS = (
     (C + "susceptibility", 0.0, 1.0, {M + "influence": 0.0}),
     (G + "evaluate.official_bias", 0.0, 1.0, {M + "measurement_bias": 0.0}),
     (G + "experience.claimed_say", 0.0, 1.0, {M + "rhetoric": 0.0}),
-    (G + "reform.motion_by", "any_member", "backbone", NOTHING),
+    (G + "reform.motion_by", "any_member", "residents", NOTHING),
     (G + "reform.motions_about", "anything", "nothing", NOTHING),
     (G + "reform.motion_every", 1, 1200, NOTHING),
     (G + "reform.motion_threshold", 0.0, 1.0, NOTHING),

@@ -27,15 +27,15 @@ from cej_sim.draws import BALLOT, uniform
 from cej_sim.forms import copied, sigmoid, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.decide import table_weights
-from cej_sim.state import ACTION, BACKBONE, INSTITUTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
+from cej_sim.state import ACTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
 
-ANY_MEMBER, RESIDENTS_ONLY, INSTITUTIONS_ONLY, BACKBONE_ONLY = range(4)
+ANY_MEMBER, RESIDENTS_ONLY = range(2)
 ANYTHING, NO_VOTES, NOTHING = range(3)
 
 RULES = (
     choice(
         "governance.reform.motion_by",
-        ("any_member", "residents", "institutions", "backbone"),
+        ("any_member", "residents"),
         "Who may propose new rules",
         "Whose motions to change the rules are put to the vote.",
         principle=2,
@@ -149,12 +149,7 @@ def reform(
         return
     may = False
     for i in range(kind.size):
-        entitled = (
-            rules.reform_motion_by == ANY_MEMBER
-            or (rules.reform_motion_by == RESIDENTS_ONLY and kind[i] == RESIDENT)
-            or (rules.reform_motion_by == INSTITUTIONS_ONLY and kind[i] == INSTITUTION)
-            or (rules.reform_motion_by == BACKBONE_ONLY and kind[i] == BACKBONE)
-        )
+        entitled = rules.reform_motion_by == ANY_MEMBER or kind[i] == RESIDENT
         may = may or (entitled and present[i] and member[i])
     decided = False
     for t in range(table_share.size):
