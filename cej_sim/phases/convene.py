@@ -389,7 +389,7 @@ def convene(
                 members += 1.0
                 if present[i]:
                     there += 1.0
-        table_decided[t] = there >= 1.0 and there >= rules.convene_quorum * members
+        table_decided[t] = there >= 1.0 and there >= rules.convene_quorum * members - 1e-12
         if not table_decided[t]:
             no_quorum += 1
 

@@ -357,7 +357,7 @@ def nearest(i, options, count, K, x):
     """Position of the option nearest to agent i's priorities, the first one if equal."""
     best = 0
     for o in range(1, count):
-        if distance(x, i, x, options[o], K) < distance(x, i, x, options[best], K):
+        if distance(x, i, x, options[o], K) < distance(x, i, x, options[best], K) - 1e-12:
             best = o
     return best
 
@@ -391,7 +391,7 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
         seconded = False
         for a in range(first, last + 1):
             j = backbone if a == last else table_agents[a]
-            if present[j] and j != proposer and distance(x, j, x, proposer, K) <= 0.25:
+            if present[j] and j != proposer and distance(x, j, x, proposer, K) <= 0.25 + 1e-12:
                 seconded = True
         if seconded:
             options[count] = proposer
@@ -411,10 +411,10 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
             s1 += w
         else:
             s2 += w
-    if count == 3 and max(s0, s1, s2) <= 0.5:
-        if s0 < s1 and s0 < s2:
+    if count == 3 and max(s0, s1, s2) <= 0.5 + 1e-12:
+        if s0 < s1 - 1e-12 and s0 < s2 - 1e-12:
             options[0], options[1] = options[1], options[2]
-        elif s1 < s2:
+        elif s1 < s2 - 1e-12:
             options[1] = options[2]
         count = 2
         s0, s1, s2 = 0.0, 0.0, 0.0
@@ -429,9 +429,9 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
                 s1 += w
     winner = 0
     most = s0
-    if count > 1 and s1 > most:
+    if count > 1 and s1 > most + 1e-12:
         winner, most = 1, s1
-    if count > 2 and s2 > most:
+    if count > 2 and s2 > most + 1e-12:
         winner, most = 2, s2
     for a in range(first, last + 1):
         i = backbone if a == last else table_agents[a]
@@ -461,7 +461,7 @@ def consensus(first, last, backbone, K, own, people, tolerance, present, x, tabl
         i = backbone if a == last else table_agents[a]
         if not present[i]:
             continue
-        blocks = distance_to(mean, x, i, K) > tolerance
+        blocks = distance_to(mean, x, i, K) > tolerance + 1e-12
         factor = 2.0 if blocks else 1.0
         blockers += 1.0 if blocks else 0.0
         if i == backbone:

@@ -206,7 +206,7 @@ def reform(
         total += weight[i]
         if uniform(key, draw_id[i], event, BALLOT) < sigmoid(4.0 * z):
             in_favor += weight[i]
-    if in_favor >= rules.reform_motion_threshold * total:
+    if in_favor >= rules.reform_motion_threshold * total - 1e-12:
         for row in range(first_row, last_row):
             put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)
         event_done[event] = True
