@@ -52,7 +52,7 @@ RULES = (
         0.3,
         "Conflict addressed",
         "How far conflicts are worked through as they arise; takes meeting time.",
-        effect=(("grievance", -1), ("institution_exits", -1)),
+        effect=(("grievance", -1),),
         principle=2,
         factor=3,
         source="design: .2 for CI, .8 for CEJ",

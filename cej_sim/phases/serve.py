@@ -78,7 +78,6 @@ RULES = (
         "steering",
         "Say steers benefits",
         "Benefits follow the most affected's share of say.",
-        effect=(("disparity_ratio", -1),),
     ),
     mechanism(
         "lived_knowledge",
