@@ -170,8 +170,9 @@ def run_months(s, events, key, start, out):
         if c.alive == 1.0:
             contend.contend(
                 key, month, rules, c, K, tables,
-                kind, active, paid, home, draw_id, stake, x, x0, openness, engagement, grievance,
-                member, present, mobilized, weight, table_start, table_agents, pressure, decision, spend,
+                kind, active, paid, table, home, draw_id, stake, x, x0, openness, engagement, grievance,
+                member, present, mobilized, weight, table_start, table_agents, table_share, table_decided, pressure,
+                decision, spend,
                 log, logged,
             )  # fmt: skip
             evaluate.evaluate(key, month, rules, c, K, tables, kind, present, structural, belief, fit, spend)
@@ -188,10 +189,11 @@ def run_months(s, events, key, start, out):
                 table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
             )  # fmt: skip
         experience.experience(
-            rules, c, K, tables,
-            kind, active, paid, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
+            rules, c, K,
+            kind, active, paid, table, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
             x, x0, belief, agency, consciousness, skill, trust, openness, resources,
-            member, present, mobilized, leader, weight, structural, group_size, driver, gap, decision,
+            member, present, mobilized, leader, weight,
+            table_start, table_agents, table_share, table_decided, structural, group_size, driver, gap, decision,
         )  # fmt: skip
         measure_arrays(
             month, rules, c, K, out[step], pool,

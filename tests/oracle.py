@@ -1209,10 +1209,13 @@ class Oracle(mesa.Model):
             person.engagement += 0.03 * ((0.85 if c.funded == 1.0 else 0.65) - person.engagement)
             person.engagement = within(person.engagement, 0.0, 1.0)
 
-        even_split = self.even_split()
         for person in self.people:
             came = person.member and person.present
-            if came and person is not self.backbone and person.weight < 0.25 * even_split:
+            if (
+                came
+                and person is not self.backbone
+                and person.weight < 0.25 * self.even_split(self.tables[person.table])
+            ):
                 person.grievance += rules.mechanisms_grievance * 0.03
             cleared = 0.3 * rules.contend_conflict_addressed * c.hours_kept if came else 0.0
             person.grievance = within(person.grievance * (1.0 - 0.03 - cleared), 0.0, 2.0)
@@ -1221,9 +1224,9 @@ class Oracle(mesa.Model):
                 person.member = False
                 c.exits += isinstance(person, Institution)
 
-    def even_split(self) -> float:
-        """What each place at a table would have if all decision weight were shared evenly."""
-        return sum(person.weight for person in self.people) / max(1, self.places_taken)
+    def even_split(self, table: Table) -> float:
+        """What each of those at a table, the backbone among them, would have of its weight if all had the same."""
+        return table.share / (1 + sum(person.present for person in table.people)) if table.decided else 0.0
 
     def challenge(self, own: float) -> None:
         rules, c = self.rules, self.coalition
@@ -1372,11 +1375,10 @@ class Oracle(mesa.Model):
 
     def experience(self) -> None:
         rules, c = self.rules, self.coalition
-        even_split = self.even_split()
         boast = rules.mechanisms_rhetoric * 0.05 * max(0.0, rules.experience_claimed_say - c.resident_say) * c.alive
         for person in self.people:
             if person.member and person.present and person is not self.backbone:
-                person.take_in(even_split)
+                person.take_in(self.even_split(self.tables[person.table]))
             if person.active and not person.paid:
                 person.trust -= boast * person.trust
             if person.active:

@@ -19,9 +19,9 @@ openness) and grievance += 0.05 of the same product (without the 0.04); all inst
 engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
 Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
-all weight among those present, the backbone counted once for each table): grievance += mechanisms.grievance * 0.03.
-Then for everybody grievance *= 1 - 0.03
-- 0.3 * conflict_addressed * hours_kept (the latter for members who came only). Grievance stays within [0, 2].
+the weight of their table among all who came to it, the backbone among them): grievance += mechanisms.grievance *
+0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the latter for members who
+came only). Grievance stays within [0, 2].
 
 Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6
 (mechanisms.grievance * grievance - 0.8)), s as in forms.py; paid members also 0.05 * max(0, 0.35 - engagement).
@@ -34,6 +34,7 @@ from cej_sim.compiled import kernel
 from cej_sim.draws import CHALLENGE, TARGET, WALK_OUT, uniform
 from cej_sim.forms import clip, saturating, sigmoid, write_log
 from cej_sim.parameters import Parameter, mechanism
+from cej_sim.phases.decide import even_splits
 from cej_sim.state import (
     ACTION,
     BACKBONE,
@@ -96,8 +97,9 @@ RULES = (
 @kernel
 def contend(
     key, month, rules, c, K, tables,
-    kind, active, paid, home, draw_id, stake, x, x0, openness, engagement, grievance,
-    member, present, mobilized, weight, table_start, table_agents, pressure, decision, spend, log, logged,
+    kind, active, paid, table, home, draw_id, stake, x, x0, openness, engagement, grievance,
+    member, present, mobilized, weight, table_start, table_agents, table_share, table_decided,
+    pressure, decision, spend, log, logged,
 ):  # fmt: skip
     """Train, challenge, push back, address or store conflict, and let people leave."""
     n = kind.size
@@ -109,11 +111,8 @@ def contend(
         write_log(log, logged, month, ORGANIZING_CUT, -1, 1)
     else:
         c.boldness += 0.02 * (1.0 - c.boldness)
-    total, there = 0.0, 0.0
+    even = even_splits(present, table_start, table_agents, table_share, table_decided)
     for i in range(n):
-        total += weight[i]
-        if present[i]:
-            there += tables if kind[i] == BACKBONE else 1
         if member[i] and kind[i] != BACKBONE:
             openness[i] += taught * (1.0 - openness[i])
 
@@ -168,7 +167,7 @@ def contend(
                 engagement[i] -= 0.04 * threat
                 grievance[i] += 0.05 * threat
             engagement[i] = clip(engagement[i] + 0.03 * (usual - engagement[i]), 0.0, 1.0)
-        if sits and present[i] and weight[i] < 0.25 * total / there:
+        if sits and present[i] and weight[i] < 0.25 * even[table[i]]:
             grievance[i] += rules.mechanisms_grievance * 0.03
         grievance[i] = clip(grievance[i] * (1.0 - 0.03 - (addressed if sits and present[i] else 0.0)), 0.0, 2.0)
         if not sits:

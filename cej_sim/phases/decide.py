@@ -47,7 +47,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.forms import clip, copied, distance, distance_to, saturating
+from cej_sim.forms import clip, copied, distance, distance_to, saturating, zeros
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
     ACTION,
@@ -498,6 +498,23 @@ def delegate(first, last, own, committee, backbone, luck, table_agents, out, cho
         out[i] = out[i] / total if chosen[i] else 0.0
         chosen[i] = False
     return own / total if own_rank < committee else 0.0
+
+
+@kernel
+def even_splits(present, table_start, table_agents, table_share, table_decided):
+    """What each of those at a table would hold if all there, the backbone among them, held the same (T,).
+
+    0 where nothing was decided.
+    """
+    out = zeros(table_share.size)
+    for t in range(out.size):
+        if table_decided[t]:
+            there = 1.0
+            for a in range(table_start[t], table_start[t + 1]):
+                if present[table_agents[a]]:
+                    there += 1.0
+            out[t] = table_share[t] / there
+    return out
 
 
 @kernel

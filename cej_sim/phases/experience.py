@@ -1,8 +1,8 @@
 """Phase 12, experience: what a month does to people, and what they come to want.
 
-Being heard, for members who came (but the backbone): r = agenda weight over an even split of all weight among those
-present (the backbone counted once for each table), h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 -
-distance(agenda, own priorities), within [-1, 1]; in a month without any decision h = -0.2. With g =
+Being heard, for members who came (but the backbone): r = agenda weight over an even split of the weight of their
+table among all who came to it, the backbone among them, h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 -
+distance(agenda, own priorities), within [-1, 1]; where their table decided nothing h = -0.2. With g =
 mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency +=
 0.06 g h agency, trust += 0.08 g h trust.
 
@@ -33,6 +33,7 @@ import numpy as np
 from cej_sim.compiled import kernel
 from cej_sim.forms import clip, distance_to
 from cej_sim.parameters import Parameter, mechanism
+from cej_sim.phases.decide import even_splits
 from cej_sim.phases.evaluate import community_share
 from cej_sim.state import (
     ACTION,
@@ -113,18 +114,15 @@ def wants(
 
 @kernel
 def experience(
-    rules, c, K, tables,
-    kind, active, paid, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
+    rules, c, K,
+    kind, active, paid, table, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
     x, x0, belief, agency, consciousness, skill, trust, openness, resources,
-    member, present, mobilized, leader, weight, structural, group_size, driver, gap, decision,
+    member, present, mobilized, leader, weight,
+    table_start, table_agents, table_share, table_decided, structural, group_size, driver, gap, decision,
 ):  # fmt: skip
     """Let the month's experience change attitudes and convictions; count unpaid hours."""
     n = kind.size
-    total, there = 0.0, 0.0
-    for i in range(n):
-        total += weight[i]
-        if present[i]:
-            there += tables if kind[i] == BACKBONE else 1
+    even = even_splits(present, table_start, table_agents, table_share, table_decided)
     heard = rules.mechanisms_being_heard
     gap_of_claims = rules.mechanisms_rhetoric * 0.05 * max(0.0, rules.experience_claimed_say - c.resident_say) * c.alive
     community = community_share(rules, c, kind, present)
@@ -136,8 +134,8 @@ def experience(
             continue
         if member[i] and present[i] and kind[i] != BACKBONE:
             h = -0.2
-            if total > 0.0:
-                r = weight[i] * there / total
+            if even[table[i]] > 0.0:
+                r = weight[i] / even[table[i]]
                 h = 1.5 * r / (1.0 + r) - 0.35 + 0.5 * (1.0 - distance_to(decision, x, i, K) - 0.6)
             h = clip(h, -1.0, 1.0)
             if h >= 0.0:

@@ -101,7 +101,6 @@ RULES = (
         0.4,
         "Readiness to stay through conflict",
         "How far conflict among members leaves the funder unmoved.",
-        effect=(("funded", 1),),
     ),
     Parameter(
         "funder.contribution",
