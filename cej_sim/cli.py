@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEBUG = "CEJ_SIM_DEBUG"
 
 #: Seconds that compiling the engine takes on an ordinary computer.
-COMPILATION_SECONDS = 15
+COMPILATION_SECONDS = 20
 
 #: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130

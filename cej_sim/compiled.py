@@ -18,6 +18,7 @@ from typing import TypeVar, cast
 import llvmlite.binding
 import numba
 from numba.core import config
+from numba.core.registry import CPUDispatcher
 
 _PACKAGE = Path(__file__).parent
 _SOURCES = (
@@ -98,18 +99,44 @@ def is_cached() -> bool:
     return bool(config.DISABLE_JIT) or any(CACHE_DIRECTORY.rglob("*run_months*.nbc"))
 
 
-def kernel(function: Function | None = None, *, signature: str | None = None) -> Function:
+class Kernel(CPUDispatcher):
+    """A function that only compiled code calls: without the wrapper that Python would need, it compiles faster."""
+
+    def __call__(self, *arguments: object) -> object:
+        """Refuse a call from Python: it would end the process."""
+        raise TypeError(
+            f"{self.py_func.__name__} is called by compiled code only; decorate it with @entry to call it from Python"
+        )
+
+
+def kernel(function: Function | None = None, *, signature: str | None = None, python: bool = False) -> Function:
     """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk.
 
     Args:
         function: The function to compile.
         signature: Its types, where many callers with differing ones would otherwise have it compiled many times over.
+        python: Whether Python calls it too (see ``entry``).
     """
     if function is None:
-        return cast(Function, lambda chosen: kernel(chosen, signature=signature))
+        return cast(Function, lambda chosen: kernel(chosen, signature=signature, python=python))
+    if config.DISABLE_JIT:
+        return function
+    options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_DIRECTORY)
     try:
-        return cast(Function, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+        made = (CPUDispatcher if python else Kernel)(
+            function, targetoptions={**options, "no_cpython_wrapper": not python}
+        )
+        made.enable_caching()
+        if signature:
+            made.compile(signature)
+            made.disable_compile()
     finally:
         config.CACHE_DIR = before
+    return cast(Function, made)
+
+
+def entry(function: Function | None = None, *, signature: str | None = None) -> Function:
+    """Compile a kernel that Python calls too."""
+    return kernel(function, signature=signature, python=True)

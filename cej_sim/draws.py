@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import entry
 
 # A named stream per decision. Numbers are part of what a seed means: never reuse or reorder them.
 INVITE = 1
@@ -51,7 +51,7 @@ _2_26 = 67108864.0
 _2_53 = 9007199254740992.0
 
 
-@kernel(signature="UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
+@entry(signature="UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
 def philox(c0, c1, c2, c3, k0, k1):
     """One Philox 4x32-10 block: four 32-bit words (as uint64) from a 128-bit counter and a 64-bit key."""
     for _ in range(10):
@@ -63,7 +63,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@kernel(signature="float64(uint64, int64, int64, int64)")
+@entry(signature="float64(uint64, int64, int64, int64)")
 def uniform(key, who, month, stream):
     """A uniform number in [0, 1) with 53 random bits.
 
@@ -78,7 +78,7 @@ def uniform(key, who, month, stream):
     return (np.float64(a >> _5) * _2_26 + np.float64(b >> _6)) / _2_53
 
 
-@kernel
+@entry
 def uniforms(key, who, month, stream):
     """Uniform numbers in [0, 1), one for each identity in ``who`` (n,)."""
     out = np.empty(who.size, np.float64)
@@ -87,7 +87,7 @@ def uniforms(key, who, month, stream):
     return out
 
 
-@kernel
+@entry
 def bells(key, who, stream):
     """Bell-shaped numbers of mean 0, deviation 1 and range [-3, 3]: the scaled sum of three uniforms (n,).
 
@@ -102,14 +102,14 @@ def bells(key, who, stream):
     return out
 
 
-@kernel(signature="int64(uint64, int64, int64, int64, float64)")
+@entry(signature="int64(uint64, int64, int64, int64, float64)")
 def whole(key, who, month, stream, amount):
     """The integer next to a fractional amount: floor plus one with probability of the remainder."""
     base = np.floor(amount)
     return int(base) + (1 if uniform(key, who, month, stream) < amount - base else 0)
 
 
-@kernel
+@entry(signature="uint64(uint64, uint64)")
 def run_key(seed, run):
     """The key (uint64) of one run of a seed, both non-negative; runs of a seed do not share draws."""
     word = np.uint64(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import entry, kernel
 from cej_sim.forms import zeros
 from cej_sim.parameters import Metric
 from cej_sim.phases.convene import seats_at
@@ -331,7 +331,7 @@ def arnstein(say, ideas):
     return 1.0 if say < 0.1 else 2.0
 
 
-@kernel
+@entry
 def measure_arrays(
     month, rules, c, K, row, pool,
     kind, active, paid, affected, x, belief, agency, trust, openness, engagement, grievance,

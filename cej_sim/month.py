@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import entry, kernel
 from cej_sim.metrics import measure_arrays
 from cej_sim.parameters import Parameter
 from cej_sim.phases import (
@@ -85,6 +85,15 @@ def measure(s: State, month: int, row: NDArray[np.float64]) -> None:
 
 
 @kernel
+def row_of_backbone(kind):
+    """The row of the backbone, -1 if there is none."""
+    for i in range(kind.size):
+        if kind[i] == BACKBONE:
+            return i
+    return -1
+
+
+@entry
 def run_months(s, events, key, start, out):
     """Advance the state ``s`` by ``out.shape[0]`` months and write each month's metrics.
 
@@ -109,10 +118,7 @@ def run_months(s, events, key, start, out):
     rules = all_rules[0]
     K = structural.size
     tables = table_share.size
-    backbone = 0
-    for i in range(kind.size):
-        if kind[i] == BACKBONE:
-            backbone = i
+    backbone = row_of_backbone(kind)
     for step in range(out.shape[0]):
         month = start + 1 + step
         if c.alive == 1.0:

@@ -28,7 +28,7 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import entry, kernel
 from cej_sim.draws import LAYER, uniform, uniforms, whole
 from cej_sim.state import BACKBONE, INSTITUTION, KINDS, Ties
 
@@ -119,7 +119,7 @@ def build_csr(n: int, source: ArrayLike, target: ArrayLike, weight: ArrayLike) -
     return Ties(indptr, indices, tie)
 
 
-@kernel
+@entry
 def _compress(n, source, target, weight):
     """Row starts (n + 1,), ends and strengths; the last two are longer than needed where ties were merged."""
     start = np.zeros(n + 1, np.int64)
@@ -214,7 +214,7 @@ def _find(key, i, slot, stream, who, group, order, low, high, gap, gap_end, homo
     return passed_over
 
 
-@kernel
+@entry
 def _propose(key, layer, who, group, home, order, start, mean, local, homophily, roam, indptr, indices):
     """Each resident proposes ``mean`` ties on average: ``local`` of them at home, the others elsewhere.
 
@@ -262,7 +262,7 @@ def _propose(key, layer, who, group, home, order, start, mean, local, homophily,
     return source, target
 
 
-@kernel
+@entry
 def _ring_ties(key, who, reach, rewire):
     """Watts and Strogatz: everyone tied to ``reach`` on either side of a ring, each tie rewired with a chance.
 
@@ -288,7 +288,7 @@ def _ring_ties(key, who, reach, rewire):
     return source, target
 
 
-@kernel
+@entry
 def _random_ties(key, who, chance, stream):
     """Every pair tied with the same chance: one draw for each pair where ties are dense, otherwise pair by pair drawn.
 
@@ -314,7 +314,7 @@ def _random_ties(key, who, chance, stream):
     return np.array(source, np.int64), np.array(target, np.int64)
 
 
-@kernel
+@entry
 def _home_ties(key, who, order, start, chances):
     """``_random_ties`` within each home; ``chances`` (homes,)."""
     source = [0][:0]
@@ -328,7 +328,7 @@ def _home_ties(key, who, order, start, chances):
     return np.array(source, np.int64), np.array(target, np.int64)
 
 
-@kernel
+@entry
 def _attachment_ties(key, who, mean):
     """Barabasi and Albert: agents come one by one and tie to others in proportion to the ties these have.
 
@@ -363,7 +363,7 @@ def _attachment_ties(key, who, mean):
     return source[:at], target[:at]
 
 
-@kernel
+@entry
 def _pair_draws(key, who, source, target, stream):
     """One uniform number for each tie (m,), the same whoever proposed it and whatever other ties there are."""
     out = np.empty(source.size, np.float64)
@@ -572,7 +572,7 @@ def _resident_ties(family: str, of: _Family, block: NDArray[np.int32]) -> Pairs:
 # --- The other layers -------------------------------------------------------------------------------
 
 
-@kernel
+@entry
 def _partners(key, who, degree):
     """Ties among institutions: each is tied to earlier ones only, so a later one changes nothing among them.
 
@@ -610,7 +610,7 @@ def _partners(key, who, degree):
     return np.array(source, np.int64), np.array(target, np.int64)
 
 
-@kernel
+@entry
 def _clients(key, who, low, high, pool, barrier, mean, homophily, latent):
     """Residents that institutions know: ``mean`` on average as clients, then ``latent`` more by a latent tie.
 
@@ -665,7 +665,7 @@ def _clients(key, who, low, high, pool, barrier, mean, homophily, latent):
     return np.array(source, np.int64), np.array(target, np.int64), np.array(real, np.bool_)
 
 
-@kernel
+@entry
 def _reach(key, who, low, high, pool, most):
     """Residents within reach of organizers: all, or ``most`` of them, one from each equal part of the pool."""
     total = 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cej_sim import network
-from cej_sim.compiled import kernel
+from cej_sim.compiled import entry
 from cej_sim.draws import ATTRIBUTE, bells, uniforms
 from cej_sim.phases.experience import wants
 from cej_sim.scenario import Scenario
@@ -34,7 +34,7 @@ FIRST_ID = {RESIDENT: 0, INSTITUTION: 1 << 28, BACKBONE: 1 << 29, ORGANIZER: (1 
 ORGANIZER_ROWS = 4
 
 
-@kernel
+@entry
 def _convictions(
     spread, noise_priority, noise_strategy, noise_line, active, group, home, perm, exposure, mission, barrier,
     stake, x0,

@@ -7,7 +7,7 @@ directions. Rows of agents run residents, institutions, backbone, organizers.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ COORDINATION, ORGANIZING, SUPPORTS, TRAINING, EVALUATION, ACTION = range(L)
 END_REASONS = ("", "lack of quorum", "lack of money", "finished")
 
 Floats = NDArray[np.float64]
+Matrix = Annotated[Floats, 2]  # two axes
 
 
 class Ties(NamedTuple):
@@ -46,9 +47,11 @@ class State(NamedTuple):
     neighborhood: NDArray[np.int32]  # (N,) neighborhood, -1 for none
     table: NDArray[np.int32]  # (N,) the table at which the agent may sit; the backbone sits at all (-1)
     home: NDArray[np.int8]  # (N,) the issue of its mission, or where its stake lies
-    perm: NDArray[np.int8]  # (N, K) whose burden speaks for which issue: identity, but for the probe of influence
+    perm: Annotated[
+        NDArray[np.int8], 2
+    ]  # (N, K) whose burden speaks for which issue: identity, but for the probe of influence
     draw_id: NDArray[np.uint32]  # (N,) identity in the random streams
-    exposure: Floats  # (N, K) how much an issue weighs on the agent
+    exposure: Matrix  # (N, K) how much an issue weighs on the agent
     barrier: Floats  # (N,) what stands in the way of taking part (0 none, 1 all)
     mission: Floats  # (N,) how far priorities are those of the own mission rather than of need
     stake: Floats  # (N,) interest in the status quo
@@ -56,10 +59,10 @@ class State(NamedTuple):
     agency_base: Floats  # (N,) what agency returns to
     trust_base: Floats  # (N,) what trust returns to
     # What they want and hold true
-    x: Floats  # (N, D) decision vector: K priorities (sum 1), strategy, L budget shares (sum 1)
-    x0: Floats  # (N, D) convictions that x is drawn back to
-    x_next: Floats  # (N, D) scratch of deliberation
-    belief: Floats  # (N, K) believed structural share of each issue
+    x: Matrix  # (N, D) decision vector: K priorities (sum 1), strategy, L budget shares (sum 1)
+    x0: Matrix  # (N, D) convictions that x is drawn back to
+    x_next: Matrix  # (N, D) scratch of deliberation
+    belief: Matrix  # (N, K) believed structural share of each issue
     origin: Floats  # (N,) part of x that came from residents' convictions
     origin_next: Floats  # (N,) scratch of deliberation
     # How they are
@@ -101,17 +104,17 @@ class State(NamedTuple):
     table_share: Floats  # (T,) the table's part of the community, sum 1
     table_speed: Floats  # (T,) decisions taken over due
     table_decided: NDArray[np.bool_]  # (T,) whether there was a quorum
-    targets: Floats  # (T, D) what each table decided
+    targets: Matrix  # (T, D) what each table decided
     # Issues and groups
     structural: Floats  # (K,) true structural share sigma of an issue
     regrowth: Floats  # (K,) monthly regrowth of its service gap
     group_size: Floats  # (G,) residents in the group
     group_affected: NDArray[np.bool_]  # (G,) most affected
-    group_exposure: Floats  # (G, K) summed exposure of the group's residents
-    worst_exposure: Floats  # (G, K) the same over the tenth of residents who bore most at the start
+    group_exposure: Matrix  # (G, K) summed exposure of the group's residents
+    worst_exposure: Matrix  # (G, K) the same over the tenth of residents who bore most at the start
     group_barrier: Floats  # (G,) mean barrier
-    driver: Floats  # (G, K) structural driver S, 1 at the start
-    gap: Floats  # (G, K) service gap, 1 at the start
+    driver: Matrix  # (G, K) structural driver S, 1 at the start
+    gap: Matrix  # (G, K) service gap, 1 at the start
     pressure: Floats  # (K,) campaign pressure U
     opposition: Floats  # (K,) what campaigns are up against this month
     fit: Floats  # (K,) program fit
@@ -129,7 +132,7 @@ class State(NamedTuple):
     rules_flat: Floats  # (P,) the same memory, in the order of month.RULES
     event_done: NDArray[np.bool_]  # (events,) whether a change of rules has taken effect
     # The log of what happened
-    log: NDArray[np.int32]  # (rows, 4) month, code, subject, count
+    log: Annotated[NDArray[np.int32], 2]  # (rows, 4) month, code, subject, count
     logged: NDArray[np.int64]  # (1,) rows used
 
 

@@ -12,6 +12,7 @@ from worlds import (
     SMALL,
     advance,
     any_scenario,
+    callable_from_python,
     do,
     duplicate,
     histories,
@@ -26,11 +27,13 @@ from worlds import (
 from cej_sim import population
 from cej_sim.metrics import METRICS
 from cej_sim.month import PHASE_NAMES, PHASES
-from cej_sim.phases.convene import seats_at
+from cej_sim.phases import convene
 from cej_sim.phases.reform import mandate
 from cej_sim.population import populate
 from cej_sim.scenario import Scenario, encode_events
 from cej_sim.state import COALITION, INSTITUTION, MOTION_PASSED, ORGANIZER, RESIDENT, State
+
+seats_at = callable_from_python(convene.seats_at)
 
 # Under any rules
 

@@ -10,9 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numba
 import pytest
 
-from cej_sim import compiled
+from cej_sim import compiled, forms, warmup
+from cej_sim.scenario import Scenario, defaults
 
 PACKAGE = Path(compiled.__file__).parent
 
@@ -90,7 +92,7 @@ def test_all_that_a_kernel_can_reach_is_hashed():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-                if node.module == "cej_sim.compiled" and any(alias.name == "kernel" for alias in node.names):
+                if node.module == "cej_sim.compiled" and any(alias.name in ("entry", "kernel") for alias in node.names):
                     with_kernels.add(file)
             elif isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
@@ -141,3 +143,41 @@ def test_a_temporary_directory_that_others_can_write_is_not_trusted(flaw, tmp_pa
     assert found.is_dir()
     assert found.parent.parent == tmp_path
     assert found.parent != usual
+
+
+def test_the_types_that_are_compiled_for_are_those_of_a_population():
+    blank, real = warmup.blank(), warmup.populate(Scenario("real", defaults()), 1)
+    differing = {
+        name: (numba.typeof(mine), numba.typeof(its))
+        for name, mine, its in zip(blank._fields, blank, real, strict=True)
+        if numba.typeof(mine) != numba.typeof(its)
+    }
+    assert differing == {}
+
+
+FIRST_RUN = """
+from cej_sim import compiled, month, runs, warmup
+from cej_sim.reading import load
+warmup.prepare()
+found = sorted(compiled.CACHE_DIRECTORY.rglob("*.nbc"))
+assert found
+runs.simulate(load("converted_by_motion"), runs=2, months=3, threads=1)
+new = set(compiled.CACHE_DIRECTORY.rglob("*.nbc")) - set(found)
+assert not new, f"compiled later: {sorted(file.name for file in new)}"
+for kernel in (month.run_months, month.measure_arrays):
+    assert not kernel.stats.cache_misses and kernel.stats.cache_hits, kernel
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processors", [1, 2])
+def test_nothing_is_left_to_compile_after_the_preparation(processors, tmp_path):
+    use = FIRST_RUN.replace("warmup.prepare()", f"warmup.usable_processors = lambda: {processors}; warmup.prepare()")
+    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run([sys.executable, "-c", use], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_kernel_for_compiled_callers_says_so_to_python():
+    with pytest.raises(TypeError, match=r"clip is called by compiled code only; decorate it with @entry"):
+        forms.clip(2.0, 0.0, 1.0)

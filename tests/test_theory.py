@@ -8,17 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from worlds import SMALL, advance, do, fixed_budget, history, key_of, plain, shipped
+from worlds import SMALL, advance, callable_from_python, do, fixed_budget, history, key_of, plain, shipped
 
-from cej_sim import power
-from cej_sim.metrics import table_gini
+from cej_sim import metrics, power
 from cej_sim.network import build_csr
+from cej_sim.phases import deliberate, organize
 from cej_sim.phases.decide import PACE
-from cej_sim.phases.deliberate import INERTIA, deliberate, influence
-from cej_sim.phases.organize import mobilize, organize
+from cej_sim.phases.deliberate import INERTIA
 from cej_sim.population import populate
 from cej_sim.scenario import Group, Scenario
 from cej_sim.state import EVALUATION, INSTITUTION, ORGANIZING, RESIDENT, State, Ties
+
+influence = callable_from_python(deliberate.influence)
+mobilize = callable_from_python(organize.mobilize)
+table_gini = callable_from_python(metrics.table_gini)
 
 # Influence
 
@@ -110,7 +113,7 @@ def test_friedkin_johnsen_equilibrium_of_opinions_and_of_ideas():
     """Friedkin and Johnsen (1990): x = (I - Theta W)^-1 (I - Theta) x0; the tracer of ideas obeys the same matrix."""
     state = meeting()
     for _ in range(400):
-        do(deliberate, state)
+        do(deliberate.deliberate, state)
     n = state.kind.size
     listening = np.eye(n)
     for i in range(n):
@@ -160,7 +163,7 @@ def crowd(needed: np.ndarray, values: dict | None = None) -> State:
 def acting_after(state: State, months: int) -> list[int]:
     acting = []
     for month in range(1, months + 1):
-        do(organize, state, month=month)
+        do(organize.organize, state, month=month)
         acting.append(int(state.mobilized.sum()))
     return acting
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import numba
 import numpy as np
 from hypothesis import strategies as st
 
@@ -126,13 +127,26 @@ def do(
 ) -> None:
     """Call a phase's kernel on a state, as the month does: its arguments bear the names of the state's arrays."""
     rules, c = state.rules[0], state.coalition[0]
+    applying = callable_from_python(fund.applying)
     known = {
         "key": key, "month": month, "rules": rules, "c": c, "K": state.structural.size,
         "tables": state.table_share.size, "backbone": int(np.flatnonzero(state.kind == BACKBONE)[0]),
-        "applying": fund.applying(rules, c, month), "chosen": state.offered, "talked": state.offered,
+        "applying": applying(rules, c, month), "chosen": state.offered, "talked": state.offered,
         **_POSITIONS, **{name: getattr(events, field) for name, field in _EVENT_ARRAYS.items()},
     }  # fmt: skip
-    phase(*(known[name] if name in known else getattr(state, name) for name in _arguments(phase)))
+    compiled = callable_from_python(phase)
+    compiled(*(known[name] if name in known else getattr(state, name) for name in _arguments(phase)))
+
+
+@lru_cache
+def callable_from_python(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled caller of the kernel that Python can call."""
+
+    @numba.njit
+    def call(*arguments: Any) -> Any:
+        return kernel(*arguments)
+
+    return call  # type: ignore[no-any-return]
 
 
 @lru_cache
