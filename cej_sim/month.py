@@ -108,7 +108,7 @@ def run_months(s, events, key, start, out):
         kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
         stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
         consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
-        met, mobilized, mobilized_next, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in,
+        met, mobilized, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in,
         indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
         table_speed, table_decided, targets, structural, regrowth, group_size, group_affected, group_exposure,
         worst_exposure, group_barrier, driver, gap, pressure, opposition, fit, norm, wins, pending, survival,
@@ -163,7 +163,7 @@ def run_months(s, events, key, start, out):
         organize.organize(
             key, month, rules, c, K, tables,
             kind, active, paid, draw_id, exposure, threshold, agency, consciousness, trust, skill, fatigue,
-            present, met, mobilized, mobilized_next, leader, score, pool, offered,
+            present, met, mobilized, leader, score, pool, offered,
             table_start, table_agents, indptr, indices, tie,
             spend, log, logged,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cej_sim import network
 from cej_sim.compiled import entry
 from cej_sim.draws import ATTRIBUTE, bells, uniforms
-from cej_sim.phases.experience import wants
+from cej_sim.phases.experience import levels, wants
 from cej_sim.scenario import Scenario
 from cej_sim.state import BACKBONE, COALITION_DTYPE, INSTITUTION, ORGANIZER, ORGANIZING, RESIDENT, Floats, L, State
 
@@ -43,13 +43,13 @@ def _convictions(
     """Starting convictions: what the situation asks for, seen with each agent's own error."""
     n, width = x0.shape
     K = structural.size
+    level = levels(K, structural, group_size, driver, gap)
     out = np.empty(width)
     for i in range(n):
         for k in range(K):
             x0[i, k] = 1.0 / K
         wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
-              resources, skill,
-              structural, group_size, driver, gap, out)  # fmt: skip
+              resources, skill, level, out)  # fmt: skip
         total = 0.0
         for k in range(K):
             x0[i, k] = max(0.05 * out[k], out[k] * (1.0 + 0.5 * spread * noise_priority[i, k]))
@@ -57,8 +57,7 @@ def _convictions(
         for k in range(K):
             x0[i, k] /= total
         wants(i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
-              resources, skill,
-              structural, group_size, driver, gap, out)  # fmt: skip
+              resources, skill, level, out)  # fmt: skip
         x0[i, K] = min(1.0, max(0.0, out[K] + 0.08 * spread * noise_strategy[i]))
         total = 0.0
         for line in range(L):
@@ -311,7 +310,7 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
         skill=skill,
         trust=trust, openness=openness, resources=resources, fatigue=floats(n), grievance=floats(n),
         engagement=engagement,
-        member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(), mobilized_next=flags(),
+        member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(),
         leader=flags(),
         voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=floats(n), pool=floats(n), offered=flags(),
         luck=floats(n),

@@ -81,7 +81,6 @@ class State(NamedTuple):
     came: NDArray[np.bool_]  # (N,) came to last month's meeting
     met: NDArray[np.bool_]  # (N,) had a one-to-one or was met through services this month
     mobilized: NDArray[np.bool_]  # (N,) takes part in collective action
-    mobilized_next: NDArray[np.bool_]  # (N,) scratch of mobilization
     leader: NDArray[np.bool_]  # (N,)
     voice: Floats  # (N,) how much it is listened to, mean 1 over those present at a table
     weight: Floats  # (N,) decision weight over the agenda; sums to the shares of the tables that decide

@@ -100,8 +100,8 @@ def compile_second_part() -> None:
 def prepare() -> None:
     """Have the engine compiled unless it is in the cache; results do not depend on how it was compiled.
 
-    Other processes do it, at optimization level 1: that compiles a third faster, and the month is as fast as at level
-    3. What fails there is compiled when it is first called.
+    Other processes do it, at optimization level 1: that takes a tenth less, and the month is as fast as at level 3.
+    What fails there is compiled when it is first called.
     """
     if is_cached():
         return

@@ -194,17 +194,17 @@ def test_mobilization_ends_at_the_first_crossing(needed):
     n = 10
     ties = complete(n)
     thresholds = np.array(needed) / (n - 1)
-    flags = [np.zeros(n, np.bool_) for _ in range(2)]
+    mobilized, scratch = np.zeros(n, np.bool_), [np.empty(n), np.empty(n)]
     everybody, nobody, none = np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n)
     for _ in range(5):
-        mobilize(1.0, 0.0, 0.0, 0.0, everybody, nobody, none, none, thresholds, none.copy(), *flags, *ties)
+        mobilize(1.0, 0.0, 0.0, 0.0, everybody, nobody, none, none, thresholds, none.copy(), mobilized, *scratch, *ties)
     acting: set[int] = set()
     while True:
         grown = {i for i in range(n) if len(acting - {i}) >= needed[i]}
         if grown == acting:
             break
         acting = grown
-    assert set(np.flatnonzero(flags[0])) == acting
+    assert set(np.flatnonzero(mobilized)) == acting
 
 
 # Inequality of say

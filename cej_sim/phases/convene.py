@@ -314,8 +314,9 @@ def convene(
                     for e in range(indptr[i], indptr[i + 1]):
                         j = indices[e]
                         if member[j]:
-                            alike = 1.0 - distance(x, i, x, j, K)
-                            pull += tie[e] * (1.0 + rules.convene_agreement * alike)
+                            pull += tie[e]
+                            if rules.convene_agreement > 0.0:
+                                pull += tie[e] * rules.convene_agreement * (1.0 - distance(x, i, x, j, K))
                     score[i] = u * pull
                 elif rule == BY_ELECTION:
                     backing = 0.05

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from cej_sim.compiled import kernel
 from cej_sim.draws import TIES, uniform
 from cej_sim.parameters import Parameter, choice, mechanism
@@ -75,34 +77,33 @@ INERTIA = 0.6
 
 
 @kernel
-def listen(i, own, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin):
-    """Write the mean view that agent i hears into x_next[i]; return the mean idea origin of it.
+def listen(i, own, radius, x, heard, active, present, voice, indptr, indices, tie, origin):
+    """Add up the views that agent i hears, weighted, into heard (D,); return their weight and mean idea origin.
 
     ``own`` is the weight of its own view.
     ``radius`` below 0 means everybody tied is heard.
     """
     total = own
     heard_origin = own * origin[i]
-    for d in range(width):
-        x_next[i, d] = own * x[i, d]
+    for d in range(heard.size):
+        heard[d] = own * x[i, d]
+    here = present[i]
     for e in range(indptr[i], indptr[i + 1]):
-        j = indices[e]
+        j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
         if not active[j]:
             continue
         if radius >= 0.0:
             far = 0.0
-            for d in range(width):
+            for d in range(heard.size):
                 far = max(far, abs(x[j, d] - x[i, d]))
             if far > radius + 1e-12:
                 continue
-        w = tie[e] * voice[j] if present[i] and present[j] else tie[e]
+        w = tie[e] * voice[j] if here and present[j] else tie[e]
         total += w
         heard_origin += w * origin[j]
-        for d in range(width):
-            x_next[i, d] += w * x[j, d]
-    for d in range(width):
-        x_next[i, d] /= total
-    return heard_origin / total
+        for d in range(heard.size):
+            heard[d] += w * x[j, d]
+    return total, heard_origin / total
 
 
 @kernel
@@ -127,16 +128,18 @@ def influence(
 ):
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
     n, width = x.shape
+    heard = np.empty(width)
     for i in range(n):
         if not active[i]:
             continue
         own = float(tables) if kind[i] == BACKBONE else 1.0
-        heard = listen(i, own, radius, width, x, x_next, active, present, voice, indptr, indices, tie, origin)
+        total, heard_origin = listen(i, own, radius, x, heard, active, present, voice, indptr, indices, tie, origin)
         t = theta * (0.5 + 0.5 * openness[i])
+        of_others, of_own = (1.0 - inertia) * t / total, (1.0 - inertia) * (1.0 - t)
         for d in range(width):
-            x_next[i, d] = inertia * x[i, d] + (1.0 - inertia) * (t * x_next[i, d] + (1.0 - t) * x0[i, d])
+            x_next[i, d] = inertia * x[i, d] + of_others * heard[d] + of_own * x0[i, d]
         born = 1.0 if kind[i] == RESIDENT else 0.0
-        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard + (1.0 - t) * born)
+        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard_origin + (1.0 - t) * born)
     for i in range(n):
         if active[i]:
             for d in range(width):
@@ -178,7 +181,7 @@ def deliberate(
         if not (present[i] or member[i]):
             continue
         for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
+            j = np.uint32(indices[e])
             if present[i] and present[j] and (table[i] == table[j] or table[i] < 0 or table[j] < 0):
                 tie[e] += gain * 0.02 * (1.0 - tie[e])
             elif member[i] and member[j] and not (present[i] and present[j]):

@@ -74,21 +74,13 @@ RULES = (
 @kernel
 def wants(
     i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness, resources, skill,
-    structural, group_size, driver, gap, out,
+    level, out,
 ):  # fmt: skip
     """What agent i's situation makes it want, into ``out`` (D,)."""
     total = 0.0
     for k in range(K):
         p = perm[i, k]
-        if group[i] >= 0:
-            level = structural[p] * driver[group[i], p] + (1.0 - structural[p]) * gap[group[i], p]
-        else:
-            level, heads = 0.0, 0.0
-            for g in range(group_size.size):
-                level += group_size[g] * (structural[p] * driver[g, p] + (1.0 - structural[p]) * gap[g, p])
-                heads += group_size[g]
-            level /= heads
-        out[k] = exposure[i, p] * level
+        out[k] = exposure[i, p] * level[group[i], p]
         total += out[k]
     strategy = 0.4 * (consciousness[i] - 0.3) - 0.6 * stake[i] * (1.0 - openness[i])
     for k in range(K):
@@ -113,6 +105,21 @@ def wants(
 
 
 @kernel
+def levels(K, structural, group_size, driver, gap):
+    """What is left of each issue for each group, (G + 1, K); the last row, that of no group, is the mean by heads."""
+    groups = group_size.size
+    out = np.empty((groups + 1, K))
+    for k in range(K):
+        everybody, heads = 0.0, 0.0
+        for g in range(groups):
+            out[g, k] = structural[k] * driver[g, k] + (1.0 - structural[k]) * gap[g, k]
+            everybody += group_size[g] * out[g, k]
+            heads += group_size[g]
+        out[groups, k] = everybody / heads
+    return out
+
+
+@kernel
 def experience(
     rules, c, K,
     kind, active, paid, table, group, home, perm, exposure, mission, barrier, stake, agency_base, trust_base,
@@ -127,6 +134,7 @@ def experience(
     gap_of_claims = rules.mechanisms_rhetoric * 0.05 * max(0.0, rules.experience_claimed_say - c.resident_say) * c.alive
     community = community_share(rules, c, kind, present)
     drift = rules.mechanisms_situation * 0.02
+    level = levels(K, structural, group_size, driver, gap)
     out = np.empty(K + 1 + L)
     c.hours = 0.0
     for i in range(n):
@@ -151,8 +159,7 @@ def experience(
         consciousness[i] += 0.005 * (0.3 - consciousness[i])
         wants(
             i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness,
-            resources, skill,
-            structural, group_size, driver, gap, out,
+            resources, skill, level, out,
         )  # fmt: skip
         for d in range(out.size):
             x0[i, d] += drift * (out[d] - x0[i, d])

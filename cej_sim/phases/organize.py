@@ -26,6 +26,8 @@ month in the first round; 0 without ties). With mechanisms.mobilization 0 nobody
 
 from __future__ import annotations
 
+import numpy as np
+
 from cej_sim.compiled import kernel
 from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, uniform, whole
 from cej_sim.forms import cutoff, saturating, write_log
@@ -137,30 +139,43 @@ def mobilize(
     threshold,
     fatigue,
     mobilized,
-    mobilized_next,
+    all_ties,
+    acting,
     indptr,
     indices,
     tie,
 ):
-    """Four rounds of the threshold model, then fatigue. ``lift`` is what full consciousness and agency take off a
-    threshold."""
-    for _ in range(4):
-        for i in range(active.size):
-            mobilized_next[i] = False
-            if not active[i] or paid[i] or gain == 0.0:
-                continue
-            all_ties, acting = 0.0, 0.0
+    """Four rounds of the threshold model (fewer where one changes nothing), then fatigue.
+
+    ``lift`` is what full consciousness and agency take off a threshold; ``all_ties`` and ``acting`` are scratch: the
+    weights of one's ties to people, and to people who act.
+    """
+    n = active.size
+    for i in range(n):
+        all_ties[i] = 0.0
+        if active[i] and not paid[i]:
             for e in range(indptr[i], indptr[i + 1]):
-                j = indices[e]
+                j = np.uint32(indices[e])
                 if active[j] and not paid[j]:
-                    all_ties += tie[e]
-                    if mobilized[j]:
-                        acting += tie[e]
-            share = acting / all_ties if all_ties > 0.0 else 0.0
-            needed = threshold[i] + tire * fatigue[i] - gain * lift * consciousness[i] * agency[i]
-            mobilized_next[i] = share >= needed - 1e-12
-        for i in range(active.size):
-            mobilized[i] = mobilized_next[i]
+                    all_ties[i] += tie[e]
+    for _ in range(4):
+        for i in range(n):
+            acting[i] = 0.0
+        for i in range(n):
+            if mobilized[i] and active[i] and not paid[i]:
+                for e in range(indptr[i], indptr[i + 1]):
+                    acting[np.uint32(indices[e])] += tie[e]
+        changed = False
+        for i in range(n):
+            acts = False
+            if active[i] and not paid[i] and gain > 0.0:
+                share = acting[i] / all_ties[i] if all_ties[i] > 0.0 else 0.0
+                needed = threshold[i] + tire * fatigue[i] - gain * lift * consciousness[i] * agency[i]
+                acts = share >= needed - 1e-12
+            changed = changed or acts != mobilized[i]
+            mobilized[i] = acts
+        if not changed:
+            break
     for i in range(active.size):
         fatigue[i] = min(1.0, fatigue[i] + tiring) if mobilized[i] else 0.96 * fatigue[i]
 
@@ -169,7 +184,7 @@ def mobilize(
 def organize(
     key, month, rules, c, K, tables,
     kind, active, paid, draw_id, exposure, threshold, agency, consciousness, trust, skill, fatigue,
-    present, met, mobilized, mobilized_next, leader, score, pool, talked, table_start, table_agents, indptr,
+    present, met, mobilized, leader, score, pool, talked, table_start, table_agents, indptr,
     indices, tie,
     spend, log, logged,
 ):  # fmt: skip
@@ -254,7 +269,7 @@ def organize(
     lift = rules.coefficients_lift * saturating(strength, 0.6)
     mobilize(
         rules.mechanisms_mobilization, lift, rules.mechanisms_fatigue, rules.coefficients_tiring,
-        active, paid, consciousness, agency, threshold, fatigue, mobilized, mobilized_next, indptr, indices, tie,
+        active, paid, consciousness, agency, threshold, fatigue, mobilized, score, pool, indptr, indices, tie,
     )  # fmt: skip
     acting = 0.0
     for i in range(n):
