@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
-from scipy import stats
+from scipy.special import stdtrit
 
 from cej_sim.metrics import METRICS
 from cej_sim.parameters import Metric
@@ -202,7 +202,7 @@ def _compare_month(
     if runs > 1:
         alike = np.ptp(difference, axis=0) <= tolerance.max(axis=0)
         deviation = np.where(alike, 0.0, difference.std(axis=0, ddof=1))
-        half = stats.t.ppf(0.5 + CONFIDENCE / 2.0, runs - 1) * deviation / np.sqrt(runs)
+        half = stdtrit(runs - 1, 0.5 + CONFIDENCE / 2.0) * deviation / np.sqrt(runs)
         low, high = mean - half, mean + half
         with np.errstate(divide="ignore", invalid="ignore"):
             effect = np.where(mean == 0.0, 0.0, mean / deviation)

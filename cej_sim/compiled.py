@@ -32,6 +32,7 @@ _SOURCES = (
     "phases",
     "scenario.py",
     "network.py",
+    "network_files.py",
     "population.py",
 )
 

@@ -44,7 +44,7 @@ def agent_names(scenario: Scenario, state: State) -> list[str]:
         counters[kind] = counters.get(kind, 0) + 1
         names.append(f"{KINDS[kind]} {counters[kind]}")
     if scenario.network_file is not None:
-        from cej_sim.network import read_network
+        from cej_sim.network_files import read_network
 
         imported = read_network(scenario.network_file)
         first = {kind: int(np.flatnonzero(state.kind == kind)[0]) for kind in counters}

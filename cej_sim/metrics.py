@@ -69,7 +69,7 @@ METRICS: tuple[Metric, ...] = (
         "vote_share",
         "Formal votes of residents",
         "share",
-        "Residents' part of the formal votes by the rules in force; 0 before residents may join.",
+        "Residents' part of the formal votes by the rules in force, mean over tables; 0 before residents may join.",
         "power",
         "set",
     ),
@@ -107,7 +107,7 @@ METRICS: tuple[Metric, ...] = (
         "power_gini",
         "Inequality of say at the table",
         "share",
-        "Gini index of this month's decision weight among members, mean over tables.",
+        "Gini index of this month's decision weight among members and the backbone, mean over tables that decided.",
         "power",
         better="down",
     ),
@@ -182,7 +182,7 @@ METRICS: tuple[Metric, ...] = (
         "openness",
         "Members' openness",
         "mean",
-        "Mean openness to sharing power of those with a seat.",
+        "Mean openness to sharing power of members, without the backbone.",
         "people",
         better="up",
     ),
@@ -242,7 +242,7 @@ METRICS: tuple[Metric, ...] = (
         "belief_error",
         "Error about root causes",
         "mean",
-        "Mean distance between members' beliefs and the true structural share of the issues.",
+        "Mean distance between beliefs and the true structural share of the issues, of members without the backbone.",
         "process",
         better="down",
     ),
@@ -264,7 +264,7 @@ METRICS: tuple[Metric, ...] = (
         "grievance",
         "Grievance among members",
         "share",
-        "Mean stored grievance of members, on a scale to 1.",
+        "Mean stored grievance of members without the backbone, on a scale to 1 (half of what is stored, at most 1).",
         "process",
         better="down",
     ),
@@ -336,7 +336,7 @@ def measure_arrays(
     month, rules, c, K, row, pool,
     kind, active, paid, affected, x, belief, agency, trust, openness, engagement, grievance,
     member, present, mobilized, leader, weight, weight_budget,
-    table_start, table_agents, table_residents, table_institutions, table_share,
+    table_start, table_agents, table_residents, table_institutions, table_share, table_decided,
     structural, group_size, group_affected, group_exposure, worst_exposure, driver, gap, pressure, opposition, fit,
     wins,
     decision, budget_origin, commitment,
@@ -373,12 +373,14 @@ def measure_arrays(
     # People
     came, came_affected, seated, seated_affected, leaders, acting = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     sense, confidence, engaged, institutions = 0.0, 0.0, 0.0, 0.0
-    members, open_, sore, error, there = 0.0, 0.0, 0.0, 0.0, 0.0
+    members, open_, sore, error, there, host = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(kind.size):
         if not active[i]:
             continue
         if present[i] and (kind[i] == RESIDENT or kind[i] == INSTITUTION):
             there += 1.0
+        if kind[i] == BACKBONE:
+            host = 0.5 * (weight[i] + weight_budget[i])
         if kind[i] == RESIDENT:
             came += 1.0 if present[i] else 0.0
             seated += 1.0 if member[i] else 0.0
@@ -403,6 +405,8 @@ def measure_arrays(
     # Seats, votes, say
     seats, seats_other, votes, decided, gini = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(tables):
+        decided += table_share[t] if table_decided[t] else 0.0
+    for t in range(tables):
         r, i_ = seats_at(rules, month, table_residents[t], table_institutions[t])
         seats += r
         seats_other += i_ + 1.0
@@ -413,17 +417,16 @@ def measure_arrays(
                 rest = (rules.decide_votes_institutions if i_ > 0.0 else 0.0) + rules.decide_votes_backbone
                 if rules.decide_votes_residents > 0.0:
                     votes += table_share[t] * rules.decide_votes_residents / (rules.decide_votes_residents + rest)
-        size = 0
-        held = 0.0
+        if not table_decided[t]:
+            continue
+        pool[0] = host * table_share[t] / decided
+        size = 1
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
             if member[i]:
                 pool[size] = 0.5 * (weight[i] + weight_budget[i])
-                held += pool[size]
                 size += 1
-        if held > 0.0:
-            gini += table_share[t] * table_gini(pool, size)
-            decided += table_share[t]
+        gini += table_share[t] * table_gini(pool, size)
     alive = c.alive == 1.0
 
     money_origin, money = 0.0, 0.0

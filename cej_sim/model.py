@@ -24,8 +24,8 @@ from cej_sim.agents import AGENT_CLASSES, Member
 from cej_sim.draws import run_key
 from cej_sim.instruments import agent_names, change_log
 from cej_sim.metrics import METRICS, NAMES
-from cej_sim.month import measure, run_months
-from cej_sim.network import to_networkx
+from cej_sim.month import Events, measure, run_months
+from cej_sim.network_files import to_networkx
 from cej_sim.parameters import Value
 from cej_sim.population import populate
 from cej_sim.reading import load
@@ -192,15 +192,15 @@ class CoalitionModel(Model):
             raise ValueError("agent_reporters: there are no agents to report on; leave out agents=False")
         self._key = np.uint64(run_key(np.uint64(self.seed), np.uint64(self.run)))
         super().__init__(rng=int(self._key))
-        self._month = 0
-        self._events = encode_events(self.coalition_scenario)
+        self._month: int = 0
+        self._events: Events = encode_events(self.coalition_scenario)
         prepare()
         self.state: State = populate(self.coalition_scenario, int(self._key))
         self._by_row: list[Member] = []
         if agents:
             self._by_row = [self.agent_classes[kind](self, row) for row, kind in enumerate(self.state.kind.tolist())]
             _check_reporters(agent_reporters, self._by_row)
-        self.datacollector = MonthlyCollector(agent_reporters)
+        self.datacollector: MonthlyCollector = MonthlyCollector(agent_reporters)
         self.datacollector.collect(self)
 
     def step(self) -> None:

@@ -78,7 +78,7 @@ def measure(s: State, month: int, row: NDArray[np.float64]) -> None:
         month, s.rules[0], s.coalition[0], s.structural.size, row, s.pool,
         s.kind, s.active, s.paid, s.affected, s.x, s.belief, s.agency, s.trust, s.openness, s.engagement, s.grievance,
         s.member, s.present, s.mobilized, s.leader, s.weight, s.weight_budget,
-        s.table_start, s.table_agents, s.table_residents, s.table_institutions, s.table_share,
+        s.table_start, s.table_agents, s.table_residents, s.table_institutions, s.table_share, s.table_decided,
         s.structural, s.group_size, s.group_affected, s.group_exposure, s.worst_exposure, s.driver, s.gap,
         s.pressure, s.opposition, s.fit, s.wins, s.decision, s.budget_origin, s.commitment,
     )  # fmt: skip
@@ -205,7 +205,7 @@ def run_months(s, events, key, start, out):
             month, rules, c, K, out[step], pool,
             kind, active, paid, affected, x, belief, agency, trust, openness, engagement, grievance,
             member, present, mobilized, leader, weight, weight_budget,
-            table_start, table_agents, table_residents, table_institutions, table_share,
+            table_start, table_agents, table_residents, table_institutions, table_share, table_decided,
             structural, group_size, group_affected, group_exposure, worst_exposure, driver, gap,
             pressure, opposition, fit, wins, decision, budget_origin, commitment,
         )  # fmt: skip

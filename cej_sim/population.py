@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cej_sim import network
+from cej_sim import network, network_files
 from cej_sim.compiled import entry
 from cej_sim.draws import ATTRIBUTE, bells, uniforms
 from cej_sim.phases.experience import levels, wants
@@ -88,7 +88,7 @@ def head_counts(scenario: Scenario) -> dict[str, int]:
     }
     file = scenario.network_file
     if file is not None:
-        imported = network.imported_counts(file)
+        imported = network_files.imported_counts(file)
         counts["institution"] = imported["institution"]
         counts["organizer"] = max(counts["organizer"], imported["organizer"])
         counts["resident"] = (

@@ -1121,7 +1121,7 @@ def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> Netw
         more["kind_map"] = tuple(sorted(more["kind_map"].items()))
     network_file = NetworkFile(given["network.file"], **more)
 
-    from cej_sim.network import NetworkError, read_network
+    from cej_sim.network_files import NetworkError, read_network
 
     try:
         read_network(network_file)

@@ -502,6 +502,8 @@ class Scenario:
             content["network_file"]["path"] = self.network_file.path.name
             content["network_file"]["nodes"] = self.network_file.nodes.name if self.network_file.nodes else None
             content["network_file"]["sha256"] = _file_hash(self.network_file.path)
+            if self.network_file.nodes:
+                content["network_file"]["nodes_sha256"] = _file_hash(self.network_file.nodes)
         content["values"] = dict(sorted(self.values.items()))
         return content
 

@@ -193,7 +193,7 @@ COALITION = {
     "speed": "decisions taken over due, mean over tables",
     "facilitation": "facilitation that was really paid for",
     "hours_kept": "part of the hours promised to naming, conflict, charter and training that the clock allowed",
-    "hours_used": "meeting hours used, mean over tables",
+    "hours_used": "meeting hours used, mean over tables by their share of the community",
     "coordination": "capacity over capacity plus load",
     "tasks": "share of tasks done by members rather than by the backbone's staff",
     "effect": "what a staff-month of action achieves: coordination and speed together",
@@ -220,7 +220,7 @@ COALITION = {
     "burden_start": "summed burden of residents at the start",
     "worst_start": "summed burden at the start of those who bore most",
     "motion_clock": "months since a motion was last put to the vote",
-    "wave": "1 while mobilization is above a tenth of residents",
+    "wave": "1 from when more than a tenth of residents are mobilized until fewer than a twentieth are",
 }
 
 COALITION_DTYPE = np.dtype([(name, np.float64) for name in COALITION])

@@ -1338,8 +1338,6 @@ class Oracle(mesa.Model):
         proposers = {
             "any_member": KINDS,
             "residents": (Resident,),
-            "institutions": (Institution,),
-            "backbone": (Backbone,),
         }[rules.reform_motion_by]
         if not any(person.present and person.member and isinstance(person, proposers) for person in self.people):
             return
@@ -1465,13 +1463,14 @@ class Oracle(mesa.Model):
         return sum(sum(group.burdens(self.issues)) for group in groups) / sum(group.size for group in groups)
 
     def power_gini(self) -> float:
-        """Inequality of say among members, mean over the tables where they have any."""
-        unequal = shares = 0.0
-        for table in self.tables:
-            say = [person.say for person in table.people if person.member]
-            if sum(say) > 0.0:
-                unequal += table.share * gini(say)
-                shares += table.share
+        """Inequality of say among members and the backbone, mean over the tables that decided this month."""
+        deciding = [table for table in self.tables if table.decided]
+        shares = sum(table.share for table in deciding)
+        unequal = 0.0
+        for table in deciding:
+            of_backbone = self.backbone.say * table.share / shares
+            say = [of_backbone, *(person.say for person in table.people if person.member)]
+            unequal += table.share * gini(say)
         return unequal / shares if shares > 0.0 else 0.0
 
     def seat_share(self) -> float:

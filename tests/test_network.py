@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cej_sim import network
+from cej_sim import network, network_files
 from cej_sim.draws import run_key
-from cej_sim.network import NetworkError, build, build_csr, export, imported_counts, read_network, to_networkx
+from cej_sim.network import build, build_csr
+from cej_sim.network_files import NetworkError, export, imported_counts, read_network, to_networkx
 from cej_sim.scenario import NETWORK_FAMILIES, NetworkFile, Scenario, defaults
 from cej_sim.state import BACKBONE, INSTITUTION, KINDS, ORGANIZER, RESIDENT, Ties
 
@@ -964,7 +965,7 @@ def test_files_that_cannot_be_opened(tmp_path, monkeypatch):
     with pytest.raises(NetworkError, match="cannot be read"):
         read_network(NetworkFile(path / "inner.csv"))
     with monkeypatch.context() as patch:
-        patch.setattr(network, "MAX_BYTES", 10)
+        patch.setattr(network_files, "MAX_BYTES", 10)
         with pytest.raises(NetworkError, match="MB large"):
             read_network(NetworkFile(path))
 

@@ -21,7 +21,7 @@ import cej_sim
 from cej_sim import cli, month
 from cej_sim.comparison import COLUMNS
 from cej_sim.metrics import NAMES
-from cej_sim.network import read_network
+from cej_sim.network_files import read_network
 from cej_sim.provenance import RESULT_FILES
 
 ROOT = Path(__file__).resolve().parent.parent

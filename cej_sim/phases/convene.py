@@ -12,29 +12,32 @@ score, ties to the lowest row; one offer for each free seat. With u a draw of st
 - ``by_ties``: u * (0.05 + sum over tied members j of w_ij * (1 + agreement * (1 - distance of priorities x_i,
   x_j)));
 - ``by_lot``: u;
-- ``by_election``: (0.25 + u) * (0.05 + sum of w_ij over ties in one's neighborhood) * (0.2 + agency), and each seat
-  goes to the best candidate of the neighborhoods with the fewest members of that kind so far (offers counted in);
+- ``by_election``: (0.25 + u) * (0.05 + sum of w_ij over ties to one's own kind in one's own neighborhood, where all
+  institutions count as one neighborhood) * (0.2 + agency), and each seat goes to the best candidate of the
+  neighborhoods with the fewest members of that kind so far (offers counted in);
 - ``one_to_one``: u, but only as many offers as there are conversations: 2 + 3 * (organizing money of last month per
-  table) + 0.5 * (leaders at the table), the fraction settled by a keyed draw (stream CALLS, identity: table * 2 +
-  kind).
+  table) + 0.5 * (leaders with a seat at the table), the fraction settled by a keyed draw (stream CALLS, identity:
+  table * 2 + kind).
 
 (In ``by_election`` a tie in score goes to the lowest row, a tie between neighborhoods to the higher score.)
 
-Offers and answers of the whole coalition come before anybody of that month is seated. An offer is accepted when a
-draw of stream ACCEPT lies below the willingness (below), to whose z ``one_to_one`` adds 0.6; institutions accept
-below their engagement.
+Offers and answers of the whole coalition come before anybody of that month is seated. An unpaid agent accepts when
+a draw of stream ACCEPT lies below s(2 z), z as for attendance (below), to which ``one_to_one`` adds 0.6; a paid one
+when it lies below its engagement.
 
 Attendance. Members, the backbone's convener (always) and active organizers come. A paid agent comes with
 probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND),
 
     z = -1.6 + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1 - plain_language)
-        + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 came + 0.8 leader - grievance - 0.05 meeting_hours,
+        + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 mechanisms.company came + 0.8 leader - grievance
+        - 0.05 meeting_hours,
 
 where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
-money per unpaid member, naming_kept = mechanisms.naming * naming * hours_kept, and came is the tie-weighted share
-of tied members who came last month (0 without such ties). For an offer the agent counts as it would as a member. An
-unpaid member who stays away gives up the seat with probability 0.04 (stream LAPSE). A table decides only where at
-least ``quorum`` of its members (and one of them besides the backbone) came. Coefficients: design (first guesses).
+money per unpaid member (at the start of the month; at least one), naming_kept = mechanisms.naming * naming *
+hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For an
+offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
+0.04 (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone and those
+who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
 """
 
 from __future__ import annotations

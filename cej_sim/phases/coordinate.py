@@ -14,8 +14,9 @@ Tasks teach. tasks = 1 - b / (b + 1) with b = capacity / tables: a strong backbo
 who came: skill += mechanisms.learning_by_doing * 0.01 * tasks * (1 - skill).
 
 Control. C += mechanisms.control * coefficients.control_growth * backlog * (1 - C) - 0.25 * charter * hours_kept * q
-* C, with q the sum of the skill of members present over members (0 without members; the backbone not counted); C
-within [0, 1]. What the backbone decides alone is C times what was delegated in that scope. Numbers: assumed.
+* C, with q the sum of the skill (before this month's learning) of members present over members (0 without members;
+the backbone not counted); C within [0, 1]. What the backbone decides alone is C times what was delegated in that
+scope. Numbers: assumed.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ Weights at a table that has a quorum, over those present there and the backbone 
 2. What facilitation does not equalize leaks to voice: d = (1 - l) formal + l voice / sum of voices, l =
    mechanisms.leakage * 0.5 * (1 - facilitation paid for).
 3. The rule: ``weighted_mean`` leaves d as it is. ``majority``: the three with the loudest voice propose their
-   priorities (a proposal counts if another one present, not alone of its mind, is within distance 0.25: seconding;
-   if none is seconded, the loudest stands); all vote for the nearest (first proposed if equal); without a majority
-   the two strongest go to a run-off; only supporters of the winner keep their weight, rescaled. ``consensus``:
-   those further than ``tolerance`` from the weighted mean block; their weights are doubled, then all rescaled; the
-   meeting takes (1 + 2 b) times as long, b = blockers / people; above b = 1/3 nothing is decided. ``delegated``:
-   the ``committee`` members of largest d decide, rescaled. Between equals in voice or weight the higher draw of
-   stream TIES goes first (a draw for everybody present, month by month).
+   priorities (a proposal counts if the priorities of somebody else present lie within distance 0.25: seconding; if
+   none is seconded, the loudest stands); all vote for the nearest (first proposed if equal); without a majority the
+   two strongest go to a run-off; only supporters of the winner keep their weight, rescaled. ``consensus``: those
+   further than ``tolerance`` from the weighted mean block; their weights are doubled, then all rescaled; the
+   meeting takes (1 + 2 b) times as long, b = blockers / people; above b = 1/3 the table's speed is 0, though the
+   weights stand. ``delegated``: the ``committee`` members of largest d decide, rescaled. Between equals in voice or
+   weight the higher draw of stream TIES goes first (a draw for everybody present, month by month).
 4. The backbone takes what it controls: weight <- (1 - s) weight, plus s for the backbone; s = control * scope over
    the agenda (priorities, strategy) or over the budget.
 
@@ -26,10 +26,11 @@ deciding, of which
     needed = 4 items * hours_per_item (1 + 1.3 disagreement * 4 (n - 1) / (n + 8)) (1 - 0.4 facilitation) (1 + 0.5
     backlog)
 
-with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = weighted mean distance to the
-target. (The fraction grows nearly like log n up to 40 deciders.) Table speed = 1 - mechanisms.slowness * (1 -
-min(1, left / needed)), 0 without a quorum; the coalition's speed is the mean by table_share. backlog <- backlog +
-0.1 ((1 - speed) - backlog).
+with n = 1 / sum of squared agenda weights (effective deciders) and disagreement = mean distance of priorities to
+the target's, by agenda weights. (The fraction grows nearly like log n up to 40 deciders.) Table speed = 1 -
+mechanisms.slowness * (1 - min(1, left / needed)), 0 without a quorum; the coalition's speed is the mean by
+table_share. ``hours_used`` = what was kept of the other promises + min(the rest, needed), the mean by table_share
+over the tables that met. backlog <- backlog + 0.1 ((1 - speed) - backlog).
 
 The decision in force moves: A <- A + 0.3 * sum over tables of share * speed * (target - A). Strategy is bounded by
 [0, strategy_max], each line but action by [budget_min, budget_max]; if the lines are over 1 in sum, the excess is
@@ -37,9 +38,9 @@ taken from them in proportion to what they hold above budget_min; action is the 
 weights (sum over tables of share * speed * 0.3 * (weighted mean origin - provenance), agenda weights for the agenda
 and budget weights for each line); a line whose bound binds is credited to nobody (0). Commitments: commitment += (A
 - commitment) / commitment_months, its provenance likewise. Money of the month is then spent: spend = money * lines.
-Organizing money without active organizers stays unspent. ``resident_say`` (``affected_say``) is the (most affected)
-residents' part of the mean of both weights over all who hold any; 0 if nobody decided. Hours and rates are assumed;
-six meeting hours: design.
+  Organizing money without active organizers stays unspent. ``resident_say`` (``affected_say``) is the (most
+  affected) residents' part of the mean of both weights over all who hold any; 0 if nobody decided. Hours and rates
+  are assumed; six meeting hours: design.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Phase 12, experience: what a month does to people, and what they come to want.
 
 Being heard, for members who came (but the backbone): r = agenda weight over an even split of the weight of their
-table among all who came to it, the backbone among them, h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit - 0.6), fit = 1 -
-distance(agenda, own priorities), within [-1, 1]; where their table decided nothing h = -0.2. With g =
-mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency +=
+table among all who came to it, organizers and the backbone among them, h = 1.5 r / (1 + r) - 0.35 + 0.5 (fit -
+0.6), fit = 1 - distance(agenda, own priorities), within [-1, 1]; where their table decided nothing h = -0.2. With g
+= mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency +=
 0.06 g h agency, trust += 0.08 g h trust.
 
 Rhetoric: unpaid active agents lose trust: trust -= mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say)

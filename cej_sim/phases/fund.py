@@ -12,16 +12,17 @@ but the backbone as w, and s as in forms.py,
     p = s(2 + 4 (seen - bar) - 3 g (1 - tolerance) con - 2 (1 - readiness) w - 4 power_shift max(0, 0.5 - resident
     say)),
 
-and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). In month ``grant_end`` the grant ends
-for good. Applying for renewal (``applying``) takes a quarter of the backbone's capacity in that month and the three
+and the grant goes on if a draw lies below 1 - mechanisms.judgment (1 - p). From month ``grant_end`` on there is no
+grant. Applying for renewal (``applying``) takes a quarter of the backbone's capacity in that month and the three
 before.
 
 Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * trust
 * (engagement if paid, else 1).
 
 Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less
-than 0.25 staff-months per table; or, having finished, when the burden has fallen below a tenth. Then money, members
-and weights are 0 and the world goes on without it. Numbers: design and assumed.
+than 0.25 staff-months per table; or, having finished, when the burden has fallen below a tenth. Grant and money are
+0 at once; from the next month on nobody has a seat or comes, no table decides, spends or weighs (``disband``), and
+the world goes on without it. Numbers: design and assumed.
 """
 
 from __future__ import annotations

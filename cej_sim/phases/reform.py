@@ -8,10 +8,10 @@ motion lies on the table from its month on, until it passes. It is put to the vo
 who may propose (``motion_by``) came, and ``motions_about`` allows it (``no_votes`` forbids changes under
 governance.decide.votes, ``nothing`` all). Motions stand in the order of the file; one vote a month.
 
-Vote. Those present vote with today's agenda weights d_i. d'_i are the weights that the same people at the same
-table would have with the motion's rules in force. Agent i is for it if a draw (stream BALLOT, identity the agent,
-month the position of the event: people do not change their minds by chance from vote to vote) lies below s(4 z), s
-as in forms.py,
+Vote. Those with a weight vote with today's agenda weights d_i, also who walked out in phase 8. d'_i are the weights
+that the same people at the same table would have with the motion's rules in force (and control and facilitation as
+phase 4 left them). Agent i is for it if a draw (stream BALLOT, identity the agent, month the position of the event:
+people do not change their minds by chance from vote to vote) lies below s(4 z), s as in forms.py,
 
     z = -0.25 - mechanisms.power_loss * 1.2 loss_i (1 - 0.7 openness_i) + 0.8 (openness_i - 0.4) + 0.6 (belief_i - 0.4)
         + mechanisms.popular_pressure * 1.2 min(1, 4 mobilized share of residents),

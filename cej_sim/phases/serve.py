@@ -26,8 +26,9 @@ People met. whole(8 * recruit * programs / tables) unpaid active agents at each 
 table for the fraction, the agent for the choice), highest draws first, are met: with mechanisms.service_contact:
 agency += 0.05 (1 - agency), trust += 0.03 (1 - trust), skill += 0.03 (1 - skill).
 
-Providers. A paid member with resources rho grows: rho += min(1, mechanisms.providers * 0.02 * q * commitment_home *
-programs / institutions) * (1 - rho). Coefficients: design (first guesses: .10 and .25, regrowth .01) and assumed.
+Providers. The resources rho of an institution with a seat grow: rho += min(1, mechanisms.providers * 0.02 * q *
+commitment_home * programs / institutions) * (1 - rho). Coefficients: design (first guesses: .10 and .25, regrowth
+.01) and assumed.
 """
 
 from __future__ import annotations
