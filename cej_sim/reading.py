@@ -455,7 +455,14 @@ class Changes:
     """Full paths of rules and their new values."""
 
 
-Shape = Leaf | Text | Section | Listing | Table | Changes
+@dataclass(frozen=True)
+class Reasons:
+    """Full paths of anything in a file, or of sections, each with a text for readers."""
+
+    text: Text
+
+
+Shape = Leaf | Text | Section | Listing | Table | Changes | Reasons
 
 MONTHS = count("months", 120, 1200, "Months", "How many months the scenario runs.", low=1, unit="months")
 
@@ -512,6 +519,7 @@ def _file() -> Section:
             **{name: _branch(part) for name, part in tree.items()},
             "events": Listing(event),
             "expect": Listing(expectation),
+            "reasons": Reasons(Text(most=2000, lines=True)),
         },
         required=("schema_version",),
     )
@@ -597,6 +605,8 @@ class _Walk:
                 self.given[path] = value
         elif isinstance(shape, Text):
             self.text(shape, node, path)
+        elif isinstance(shape, Reasons):
+            self.reasons(shape, node, path)
         else:
             self.given[path] = self.table(shape, node, path)
 
@@ -704,6 +714,21 @@ class _Walk:
             self.report(node.place, path, f"{_clean(text)!r} is not a name; {wanted}")
         else:
             self.given[path] = Path(os.path.normpath(self.directory / text)) if shape.file else text
+
+    def reasons(self, shape: Reasons, node: Node, path: str) -> None:
+        """Texts by the paths that they are about."""
+        if isinstance(node, ScalarNode) and node.value is None:
+            return
+        if not isinstance(node, MapNode):
+            wanted = "write lines such as governance.convene.naming: why it is set so"
+            self.report(node.place, path, f"{_what(node)} stands where a section belongs; {wanted}")
+            return
+        for key, value, here in self.keys(node, path):
+            if _shape_at(key.text) is None or key.text.split(".")[0] in _OWN:
+                self.report(key.place, here, lambda key=key: _path_advice(key.text, PARAMETERS))  # type: ignore[misc]
+                continue
+            self.places[here] = value.place
+            self.text(shape.text, value, here)
 
     def table(self, shape: Table | Changes, node: Node, path: str) -> dict[str, Value]:
         """A map with keys that are not keys of the file: the user's own words, or full paths of rules."""
@@ -829,7 +854,7 @@ def _path_advice(path: str, known: Mapping[str, Parameter]) -> str:
 _DEFAULTS = {path: _normal(PARAMETERS[path], value) for path, value in defaults().items()}
 
 # What a scenario does not inherit from the one it extends.
-_OWN = ("schema_version", "name", "label", "description", "extends")
+_OWN = ("schema_version", "name", "label", "description", "extends", "reasons")
 
 
 def read(name_or_path: str | Path) -> Reading:
@@ -958,13 +983,13 @@ def _merge(parent: Reading, reading: Reading) -> None:
     if "network.file" in own:
         dropped.add("network.generate")
     for path, value in parent.given.items():
-        if path in dropped:
+        if path in dropped or path.startswith("reasons."):
             continue
         if isinstance(value, dict) and isinstance(reading.given.get(path), dict):
             reading.given[path] = {**value, **reading.given[path]}
         reading.given.setdefault(path, value)
     for path, place in parent.places.items():
-        if path not in dropped and own.isdisjoint(_ancestors(path)):
+        if path not in dropped and not path.startswith("reasons.") and own.isdisjoint(_ancestors(path)):
             reading.places.setdefault(path, place)
 
 
@@ -1036,6 +1061,7 @@ def _together(walk: _Walk, reading: Reading, shown: str) -> Scenario:
         network_file=network_file,
         events=tuple(sorted(events, key=lambda event: event.month)),
         expect=expect,
+        reasons=tuple((path[8:], text) for path, text in given.items() if path.startswith("reasons.")),
         path=reading.path,
     )
 

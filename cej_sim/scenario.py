@@ -452,6 +452,7 @@ class Scenario:
 
     Attributes:
         values: A value for every path of ``COMMUNITY``, ``NETWORK`` and ``month.RULES``.
+        reasons: Why it differs from the scenario that its file extends: (path or section, reason), for readers only.
     """
 
     name: str
@@ -464,6 +465,7 @@ class Scenario:
     network_file: NetworkFile | None = None
     events: tuple[Event, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
     path: Path | None = field(default=None, compare=False)
 
     __iter__ = None  # not a sequence, although its values are read by path
@@ -496,7 +498,7 @@ class Scenario:
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the numbers, as plain data: no name, no label, no description."""
         content = asdict(self)
-        for key in ("name", "label", "description", "path", "expect"):
+        for key in ("name", "label", "description", "path", "expect", "reasons"):
             content.pop(key)
         if self.network_file is not None:
             content["network_file"]["path"] = self.network_file.path.name
