@@ -125,6 +125,8 @@ def check(
     for name, scenario in zip(files, scenarios, strict=True):
         if scenario is not None:
             print(f"{name}: correct")
+            for remark in _remarks([scenario]):
+                print(f"  note: {remark}")
     if problems:
         raise InputError(*problems)
 
@@ -145,6 +147,8 @@ def run(
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
 
+    for remark in _remarks(asked.scenarios, settings or []):
+        _say(f"Note: {remark}.")
     (scenario,) = asked.scenarios
     with _progress(f"{scenario.title}, {_count(asked.runs, 'run')}") as advance:
         result = simulate(scenario, asked.runs, asked.seed, asked.months, progress=advance, command=_command(context))
@@ -178,7 +182,8 @@ def compare(
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
-    for remark in computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months):
+    remarks = _remarks(asked.scenarios, settings or [])
+    for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         _say(f"Note: {remark}.")
     titles = " and ".join(scenario.title for scenario in asked.scenarios)
     with warnings.catch_warnings(), _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
@@ -232,7 +237,7 @@ def _prepare(
     problems += [f"--{line}" for line in computing.horizon_problems(named, numbers.get("months"))]
     if len(scenarios) == len(names) and not allow_unequal_budgets:
         problems += computing.budget_refusals(named, max(1, numbers.get("months", 10**6)))
-    directory = out if out is not None else Path("results") / _folder(named or names)
+    directory = out if out is not None else Path("results") / _folder(named or names, settings or [])
     try:
         check_output(directory)
     except OutputError as error:
@@ -242,9 +247,14 @@ def _prepare(
     return Request(scenarios, directory, numbers["runs"], numbers["seed"], numbers.get("months"))
 
 
-def _folder(names: Iterable[str]) -> str:
-    """A directory name from scenario names: ``a-vs-b``."""
-    return "-vs-".join(re.sub(r"[^\w.-]+", "-", name).strip("-.") or "scenario" for name in names)[:120]
+def _folder(names: Iterable[str], settings: Sequence[str] = ()) -> str:
+    """A directory name from scenario names and settings: ``a-vs-b``, ``a-vs-b-with-decide.rule-majority``."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+
+    changed = "".join(f"-with-{plain(setting.removeprefix('governance.'))}" for setting in settings)
+    return ("-vs-".join(plain(name) or "scenario" for name in names) + changed)[:120]
 
 
 def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scenario | None], list[str]]:
@@ -264,6 +274,18 @@ def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scen
             scenario = None
         scenarios.append(scenario)
     return scenarios, problems
+
+
+def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:
+    """What people should know about correct scenarios, and what was set on the command line."""
+    from cej_sim.scenario import vote_remark
+
+    found = [f"set for this command: {', '.join(settings)}"] if settings else []
+    for scenario in scenarios:
+        remark = vote_remark(scenario.values)
+        if remark:
+            found.append(f"{scenario.title}: {remark}")
+    return found
 
 
 # Talking to people

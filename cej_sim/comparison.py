@@ -8,6 +8,7 @@ from what *happened* in every table made here, and no outcomes are added up into
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -82,7 +83,7 @@ FEWEST_ALIKE = 6
 # Differences below this part of the larger value are rounding, and count as none.
 _ROUNDING = 1e-12
 
-Verdict = Literal["a", "b", "higher", "lower", "cannot tell", "no difference"]
+Verdict = Literal["a", "b", "higher", "lower", "cannot tell", "no difference", "has ended"]
 
 
 def key_metrics() -> tuple[Metric, ...]:
@@ -119,8 +120,22 @@ def months_within(monthly: pd.DataFrame, months: Iterable[int] = MONTHS) -> tupl
     return tuple(sorted({min(month, last) for month in wanted}))
 
 
+def while_it_exists(monthly: pd.DataFrame) -> pd.DataFrame:
+    """A monthly table in which what says nothing without a coalition is missing where the coalition has ended.
+
+    A table where there was no meeting has no grievance, and one that nobody attends costs nobody an hour: such zeros
+    would count as achievements.
+    """
+    if "alive" not in monthly.columns or bool((monthly["alive"] > 0.0).all()):
+        return monthly
+    columns = [metric.name for metric in metrics_in(monthly.columns) if not metric.outlives]
+    return monthly.assign(**{name: monthly[name].where(monthly["alive"] > 0.0) for name in columns})
+
+
 def values_at(monthly: pd.DataFrame, scenario: str, month: int) -> pd.DataFrame:
     """Metrics of one scenario in one month: a row per run (index ``run``, sorted), a column per metric.
+
+    What says nothing without a coalition is missing in runs where it has ended.
 
     Raises:
         ValueError: If there is no such scenario or month, or if a run stands there twice.
@@ -131,7 +146,7 @@ def values_at(monthly: pd.DataFrame, scenario: str, month: int) -> pd.DataFrame:
     chosen = monthly[(monthly["scenario"] == scenario) & (monthly["month"] == month)]
     if chosen.empty:
         raise ValueError(f"scenario {scenario!r} has no month {month} in this table")
-    table = chosen.set_index("run").sort_index()
+    table = while_it_exists(chosen).set_index("run").sort_index()
     if table.index.has_duplicates:
         double = table.index[table.index.duplicated()][0]
         raise ValueError(f"scenario {scenario!r} has run {double} more than once in month {month}")
@@ -175,7 +190,8 @@ def compare_table(
         deviation of the differences; 0 where all differences are 0, and infinite, with the sign of the difference,
         where every run shows the same difference. ``p_better`` is the share of runs in which b does better than a,
         ties counting half; NaN for metrics without a better direction. With one run the interval and the effect
-        size are NaN.
+        size are NaN. ``runs`` is the number of pairs behind a row: what says nothing without a coalition is compared
+        over the pairs in which both still exist, and is NaN where there is none.
 
     Raises:
         ValueError: If a scenario or month is missing, or the scenarios have different runs.
@@ -196,34 +212,38 @@ def _compare_month(
 ) -> pd.DataFrame:
     frame_a, frame_b = _pairs(monthly, first, other, month)
     a, b = frame_a.to_numpy(), frame_b.to_numpy()
-    runs = len(a)
-    difference, tolerance = _differences(a, b)
-    mean = difference.mean(axis=0)
-    if runs > 1:
-        alike = np.ptp(difference, axis=0) <= tolerance.max(axis=0)
-        deviation = np.where(alike, 0.0, difference.std(axis=0, ddof=1))
-        half = stdtrit(runs - 1, 0.5 + CONFIDENCE / 2.0) * deviation / np.sqrt(runs)
+    both = ~np.isnan(a + b)
+    a, b = np.where(both, a, np.nan), np.where(both, b, np.nan)
+    runs = both.sum(axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without any pair stay missing
+        difference, tolerance = _differences(a, b)
+        mean = np.nanmean(difference, axis=0)
+        spread = np.nanmax(difference, axis=0) - np.nanmin(difference, axis=0)
+        deviation = np.where(spread <= np.nanmax(tolerance, axis=0), 0.0, np.nanstd(difference, axis=0, ddof=1))
+        half = stdtrit(runs - 1.0, 0.5 + CONFIDENCE / 2.0) * deviation / np.sqrt(runs)
+        half[runs < 2] = np.nan
         low, high = mean - half, mean + half
-        with np.errstate(divide="ignore", invalid="ignore"):
-            effect = np.where(mean == 0.0, 0.0, mean / deviation)
-    else:
-        low = high = effect = np.full(len(metrics), np.nan)
+        effect = np.where(runs < 2, np.nan, np.where(mean == 0.0, 0.0, mean / deviation))
+        means = np.nanmean(a, axis=0), np.nanmean(b, axis=0)
     sign = np.array([{"up": 1.0, "down": -1.0, "neither": np.nan}[metric.better] for metric in metrics])
     # 1 where b does better, 0 where it does worse, 1/2 where the two are equal.
-    better = (np.sign(difference * sign) + 1.0) / 2.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        better = np.nanmean((np.sign(difference * sign) + 1.0) / 2.0, axis=0)
     return pd.DataFrame(
         {
             "scenario_a": first,
             "scenario_b": other,
             "metric": [metric.name for metric in metrics],
             "month": month,
-            "a": a.mean(axis=0),
-            "b": b.mean(axis=0),
+            "a": means[0],
+            "b": means[1],
             "difference": mean,
             "ci_low": low,
             "ci_high": high,
             "effect_size": effect,
-            "p_better": better.mean(axis=0),
+            "p_better": better,
             "runs": runs,
         },
         columns=list(COLUMNS),
@@ -250,9 +270,12 @@ def verdict(row: Mapping[str, Any], metric: Metric) -> Verdict:
         interval that includes 0, an undefined value, or an interval shrunk to a point on fewer than
         ``FEWEST_ALIKE`` runs (where every run shows the same difference the t interval has no width, however few
         the runs; then a sign test at the same level decides). What a scenario sets is exempt from that last rule.
+        ``"has ended"``: in no pair of runs do both coalitions still exist.
     """
     difference, low, high = float(row["difference"]), float(row["ci_low"]), float(row["ci_high"])
     runs = int(row["runs"])
+    if runs == 0:
+        return "has ended"
     if runs < 2 or np.isnan(low) or np.isnan(high):
         return "cannot tell"
     if low == high == 0.0:
@@ -315,7 +338,8 @@ def summary_table(monthly: pd.DataFrame, scenario: str, months: Iterable[int] = 
 
     Returns:
         A row per month and metric: ``scenario metric month mean low high runs``; ``low`` and ``high`` are the 10th
-        and 90th percentile over runs.
+        and 90th percentile over runs. ``runs`` counts those behind a row: what says nothing without a coalition is
+        taken over the runs in which it still exists.
 
     Raises:
         ValueError: If the scenario or a month is missing.
@@ -325,7 +349,9 @@ def summary_table(monthly: pd.DataFrame, scenario: str, months: Iterable[int] = 
     parts = []
     for month in months_within(monthly[monthly["scenario"] == scenario], months):
         values = values_at(monthly, scenario, month)
-        low, high = np.quantile(values.to_numpy(), [0.1, 0.9], axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # no run is left: missing
+            low, high = np.nanquantile(values.to_numpy(), [0.1, 0.9], axis=0)
         parts.append(
             pd.DataFrame(
                 {
@@ -335,7 +361,7 @@ def summary_table(monthly: pd.DataFrame, scenario: str, months: Iterable[int] = 
                     "mean": values.mean().to_numpy(),
                     "low": low,
                     "high": high,
-                    "runs": len(values),
+                    "runs": values.notna().sum().to_numpy(),
                 }
             )
         )
@@ -541,7 +567,12 @@ def _outcomes(pair: pd.DataFrame, month: int, titles: tuple[str, str], names: Co
     grid = _comparing_grid("")
     grid.add_column("Effect size", justify="right", width=_VALUE)
     grid.add_column("Who does better", width=_WHO)
-    words: dict[str, str] = {"a": titles[0], "b": titles[1], "higher": "(B is higher)", "lower": "(B is lower)"}
+    words: dict[str, str] = {
+        "a": titles[0] if len(titles[0]) <= _WHO else "A",
+        "b": titles[1] if len(titles[1]) <= _WHO else "B",
+        "higher": "(B is higher)",
+        "lower": "(B is lower)",
+    }
     family = ""
     for line in lines(pair[pair["month"] == month], names):
         if line.metric.nature != "happened":
@@ -574,6 +605,17 @@ def notes(table: pd.DataFrame) -> list[str]:
         ),
         "Effect size: the difference over its deviation from pair to pair (d_z); same: every pair showed this very "
         "difference.",
+        *_ends(table),
+    ]
+
+
+def _ends(table: pd.DataFrame) -> list[str]:
+    """A sentence where coalitions have ended."""
+    if (table["runs"] == table["runs"].max()).all():
+        return []
+    return [
+        "Some coalitions have ended: what happens inside one is compared over the pairs in which both still exist; "
+        "has ended: there is none."
     ]
 
 
@@ -589,7 +631,7 @@ def render(table: pd.DataFrame, titles: Mapping[str, str], everything: bool = Fa
         Something that ``rich.console.Console.print`` prints.
     """
     names = None if everything else KEY_METRICS
-    fitted = short_titles({name: titles.get(name, name) for name in _names(table)}, _WHO)
+    full = {name: titles.get(name, name) for name in _names(table)}
     parts: list[Table | Text] = []
     for first, other, pair in pairs(table):
         runs = int(pair["runs"].max())
@@ -598,11 +640,11 @@ def render(table: pd.DataFrame, titles: Mapping[str, str], everything: bool = Fa
             Text(f"B: {titles.get(other, other)}", style=f"reverse {_STYLES['b']}"),
             Text(f"{runs} paired {'run' if runs == 1 else 'runs'}\n"),
         ]
-        legend = f"A: {fitted[first]}, B: {fitted[other]}"
+        legend = f"A: {full[first]}, B: {full[other]}"
         if any(BY_NAME[name].nature == "set" for name in pair["metric"]):
             parts += [_settings(pair, legend), Text()]
         for month in sorted(int(month) for month in pair["month"].unique()):
-            grid = _outcomes(pair, month, (fitted[first], fitted[other]), names)
+            grid = _outcomes(pair, month, (full[first], full[other]), names)
             grid.title = Text(f"What happened by {when(month)}. {legend}", style="bold")
             parts += [grid, Text()]
     for note in notes(table):
@@ -665,7 +707,9 @@ def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) 
 
 def _spread(row: Mapping[str, Any], metric: Metric) -> str:
     mean, low, high = (format_value(row[key], metric) for key in ("mean", "low", "high"))
-    return mean if mean == low == high or metric.unit == "yes/no" else f"{mean} [{low}, {high}]"
+    if mean == low == high or metric.unit == "yes/no":
+        return mean
+    return f"{mean} [{low.rstrip('%')}, {high.rstrip('%')}]"
 
 
 def _names(table: pd.DataFrame) -> list[str]:

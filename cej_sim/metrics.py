@@ -20,6 +20,7 @@ METRICS: tuple[Metric, ...] = (
         "Residents' mean burden over all issues, as a share of what it was at the start.",
         "problem",
         better="down",
+        outlives=True,
     ),
     Metric(
         "disparity_ratio",
@@ -28,6 +29,7 @@ METRICS: tuple[Metric, ...] = (
         "Mean burden of the most affected groups divided by that of the others (1 where there are none of either).",
         "problem",
         better="down",
+        outlives=True,
     ),
     Metric(
         "worst_decile",
@@ -36,6 +38,7 @@ METRICS: tuple[Metric, ...] = (
         "Burden now of the tenth of residents who bore most at the start, as a share of theirs at the start.",
         "problem",
         better="down",
+        outlives=True,
     ),
     Metric(
         "service_coverage",
@@ -44,6 +47,7 @@ METRICS: tuple[Metric, ...] = (
         "One minus the mean service gap over issues and groups, weighted by who is exposed.",
         "problem",
         better="up",
+        outlives=True,
     ),
     Metric(
         "structural_level",
@@ -52,9 +56,16 @@ METRICS: tuple[Metric, ...] = (
         "Mean structural driver over issues and groups, weighted by who is exposed; 1 at the start.",
         "problem",
         better="down",
+        outlives=True,
     ),
     Metric(
-        "policy_wins", "Policies won so far", "count", "Number of policies won since month 0.", "problem", better="up"
+        "policy_wins",
+        "Policies won so far",
+        "count",
+        "Number of policies won since month 0.",
+        "problem",
+        better="up",
+        outlives=True,
     ),
     # The staircase, and power
     Metric(
@@ -159,6 +170,7 @@ METRICS: tuple[Metric, ...] = (
         "Residents who act as leaders, of all residents.",
         "people",
         better="up",
+        outlives=True,
     ),
     Metric(
         "institution_exits",
@@ -167,6 +179,7 @@ METRICS: tuple[Metric, ...] = (
         "Times an institution gave up its seat since month 0.",
         "people",
         better="down",
+        outlives=True,
     ),
     Metric(
         "mobilized",
@@ -175,6 +188,7 @@ METRICS: tuple[Metric, ...] = (
         "Residents taking part in collective action this month.",
         "people",
         better="up",
+        outlives=True,
     ),
     Metric("resident_agency", "Residents' sense of power", "mean", "Mean agency of residents.", "people", better="up"),
     Metric("trust", "Residents' trust in the coalition", "mean", "Mean trust of residents.", "people", better="up"),
@@ -185,6 +199,7 @@ METRICS: tuple[Metric, ...] = (
         "Mean openness to sharing power of members, without the backbone.",
         "people",
         better="up",
+        outlives=True,
     ),
     Metric(
         "institution_engagement",
@@ -252,6 +267,7 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "Times organized residents challenged an institution.",
         "process",
+        outlives=True,
     ),
     Metric(
         "structural_effort",
@@ -275,6 +291,7 @@ METRICS: tuple[Metric, ...] = (
         "Campaign pressure over itself plus opposition, on the agenda.",
         "process",
         better="up",
+        outlives=True,
     ),
     Metric(
         "controversy",
@@ -282,6 +299,7 @@ METRICS: tuple[Metric, ...] = (
         "share",
         "The funder's memory of public conflict, on a scale to 1.",
         "process",
+        outlives=True,
     ),
     Metric(
         "agenda_congruence",
@@ -292,8 +310,8 @@ METRICS: tuple[Metric, ...] = (
         better="up",
     ),
     # Money and life
-    Metric("funded", "Funded", "yes/no", "1 while the grant is paid.", "money"),
-    Metric("alive", "Coalition exists", "yes/no", "1 until the coalition ends.", "money", better="up"),
+    Metric("funded", "Funded", "yes/no", "1 while the grant is paid.", "money", outlives=True),
+    Metric("alive", "Coalition exists", "yes/no", "1 until the coalition ends.", "money", better="up", outlives=True),
 )
 
 #: Column names in order.

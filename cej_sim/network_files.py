@@ -45,7 +45,6 @@ class Imported(NamedTuple):
         source, target: (m,) nodes that each tie joins, in the order of the file; ties of weight 0 are left out.
         weight: (m,) strengths in (0, 1].
         counts: How many of each kind, and ``ties``.
-        unused: Values of ``network.kind.map`` that no node has.
     """
 
     path: Path
@@ -57,7 +56,6 @@ class Imported(NamedTuple):
     target: NDArray[np.int32]
     weight: NDArray[np.float64]
     counts: dict[str, int]
-    unused: tuple[str, ...]
 
 
 class _Raw(NamedTuple):
@@ -347,7 +345,7 @@ def _judge(file: NetworkFile, raw: _Raw) -> Imported:
     attributes = {name: tuple(given.get(name) for given in raw.nodes.values()) for name in columns}
     ids = tuple(raw.nodes)
     names = tuple(_name(node, given) for node, given in raw.nodes.items())
-    kinds, unused = _kinds(file, names, attributes)
+    kinds = _kinds(file, names, attributes)
     source, target, weight = _ties(file, raw, dict(zip(ids, names, strict=True)))
     counts = {name: int((kinds == number).sum()) for number, name in enumerate(KINDS)}
     backbones = [names[i] for i in np.flatnonzero(kinds == BACKBONE)]
@@ -369,7 +367,7 @@ def _judge(file: NetworkFile, raw: _Raw) -> Imported:
     for array in (kinds, source, target, weight):
         array.setflags(write=False)
     counts["ties"] = weight.size
-    return Imported(file.path, ids, names, kinds, attributes, source, target, weight, counts, unused)
+    return Imported(file.path, ids, names, kinds, attributes, source, target, weight, counts)
 
 
 def _tally(counts: Mapping[str, int]) -> str:
@@ -397,10 +395,8 @@ def _near(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _kinds(
-    file: NetworkFile, names: Sequence[str], attributes: Mapping[str, Sequence[Any]]
-) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """The kind of each node, and the values of the map that none has."""
+def _kinds(file: NetworkFile, names: Sequence[str], attributes: Mapping[str, Sequence[Any]]) -> NDArray[np.int8]:
+    """The kind of each node."""
     given = dict(file.kind_map)
     for named in (*given.values(), *([file.kind_default] if file.kind_default is not None else [])):
         if named not in KINDS:
@@ -409,7 +405,7 @@ def _kinds(
             )
     column = file.kind_column
     if column is None:
-        return np.full(len(names), INSTITUTION, np.int8), tuple(given)
+        return np.full(len(names), INSTITUTION, np.int8)
     if column not in attributes:
         if not attributes:
             hint = "nodes have no attributes"
@@ -434,8 +430,14 @@ def _kinds(
             f"{file.path}: unknown kinds in {column}: {listed}; give each a kind in network.kind.map "
             f"({', '.join(KINDS)}), or write network.kind.default: institution"
         )
-    held = {_word(value) for value in attributes[column] if value is not None}
-    return kinds, tuple(word for word in given if word not in held)
+    held = list(dict.fromkeys(_word(value) for value in attributes[column] if value is not None))
+    absent = [word for word in given if word not in held]
+    if absent:
+        raise NetworkError(
+            f"{file.path}: network.kind.map names {_some(absent)}, which no node has in {column}; "
+            f"there are {_some(held, 10)}{_near(absent[0], held)}"
+        )
+    return kinds
 
 
 def _ties(

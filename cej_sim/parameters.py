@@ -158,6 +158,7 @@ class Metric:
         family: The panel in which it is drawn.
         nature: ``"set"`` for what a scenario sets, ``"happened"`` for what came of it.
         better: Which direction is better, ``"up"``, ``"down"`` or ``"neither"``.
+        outlives: Whether it means something after the coalition has ended; else it is not compared then.
     """
 
     name: str
@@ -167,3 +168,4 @@ class Metric:
     family: Literal["problem", "power", "people", "process", "money"]
     nature: Literal["set", "happened"] = "happened"
     better: Literal["up", "down", "neither"] = "neither"
+    outlives: bool = False

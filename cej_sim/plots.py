@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cej_sim.comparison import BY_NAME, FAMILIES, last_month, scenario_names, short
+from cej_sim.comparison import BY_NAME, FAMILIES, last_month, scenario_names, short, while_it_exists
 from cej_sim.parameters import Metric
 
 #: The outcomes of a figure with six panels: at least one of every family, the strengths of either side among them.
@@ -124,11 +124,20 @@ def _runs(monthly: pd.DataFrame, name: str) -> int:
 
 
 def band(monthly: pd.DataFrame, scenario: str, metric: str) -> pd.DataFrame:
-    """Mean and 10th and 90th percentile over runs, by month: index ``month``, columns ``mean low high``."""
+    """Mean and 10th and 90th percentile over runs, by month: index ``month``, columns ``mean low high``.
+
+    What says nothing without a coalition is taken over the runs in which it still exists.
+    """
     _metric(monthly, metric)
-    by_month = monthly[monthly["scenario"] == scenario].groupby("month")[metric]
+    by_month = while_it_exists(monthly[monthly["scenario"] == scenario]).groupby("month")[metric]
     low, high = (by_month.quantile(percent / 100.0) for percent in BAND)
     return pd.DataFrame({"mean": by_month.mean(), "low": low, "high": high}).sort_index()
+
+
+def usual_panels(monthly: pd.DataFrame) -> tuple[str, ...]:
+    """``PANELS``, the last one showing how many coalitions exist where some have ended."""
+    ended = "alive" in monthly.columns and bool((monthly["alive"] == 0.0).any())
+    return (*PANELS[:-1], "alive") if ended else PANELS
 
 
 def grant_ends(monthly: pd.DataFrame) -> dict[str, int]:
@@ -156,12 +165,13 @@ def staircase(monthly: pd.DataFrame, scenario: str, month: int | None = None) ->
         month: Which month; None takes ``STAIRCASE_MONTH``, or the last month where that is earlier.
     """
     month = staircase_month(monthly, month)
-    rows = monthly[(monthly["scenario"] == scenario) & (monthly["month"] == month)]
+    rows = while_it_exists(monthly[(monthly["scenario"] == scenario) & (monthly["month"] == month)])
     if rows.empty:
         raise ValueError(f"scenario {scenario!r} has no month {month} in this table")
     record = {}
     for name, word in STAIRCASE.items():
-        values = rows[_metric(monthly, name).name].to_numpy(float)
+        values = rows[_metric(monthly, name).name].dropna().to_numpy(float)
+        values = values if values.size else np.zeros(1)  # nobody holds anything where no coalition is left
         low, high = np.percentile(values, BAND)
         record[word] = {"mean": values.mean(), "low": low, "high": high, "nature": BY_NAME[name].nature}
     return pd.DataFrame.from_dict(record, orient="index")
@@ -588,15 +598,15 @@ def _compose(
     titles: Mapping[str, str],
     grant_end: Mapping[str, int] | None,
     month: int | None,
-    panels: Sequence[str],
+    panels: Sequence[str] | None,
     heading: str,
     seed: int | None,
     version: str | None,
     single_runs: int,
 ) -> Figure:
     looks = _looks(monthly, titles)
-    metrics = [_metric(monthly, name) for name in panels]
     chosen = monthly[monthly["scenario"].isin(list(titles))]
+    metrics = [_metric(monthly, name) for name in (usual_panels(chosen) if panels is None else panels)]
     month = staircase_month(chosen, month)
     ends = grant_ends(chosen) if grant_end is None else grant_end
     runs = max(_runs(chosen, look.name) for look in looks)
@@ -704,7 +714,7 @@ def comparison_figure(
     grant_end: Mapping[str, int] | None = None,
     *,
     month: int | None = None,
-    panels: Sequence[str] = PANELS,
+    panels: Sequence[str] | None = None,
     seed: int | None = None,
     version: str | None = None,
 ) -> Figure:
@@ -715,7 +725,7 @@ def comparison_figure(
         titles: Scenario name -> title, in the order in which they are drawn; one or more, six at most to be legible.
         grant_end: Scenario name -> month in which its grant ends; None reads it from ``funded`` (see ``grant_ends``).
         month: Month of the staircases; 60 by default, or the last where that is earlier.
-        panels: The metrics drawn, one a panel, six at most to be legible.
+        panels: The metrics drawn, one a panel, six at most to be legible; by default ``usual_panels``.
         seed, version: For the footer.
 
     Returns:
@@ -736,7 +746,7 @@ def run_figure(
     grant_end: Mapping[str, int] | None = None,
     *,
     month: int | None = None,
-    panels: Sequence[str] = PANELS,
+    panels: Sequence[str] | None = None,
     seed: int | None = None,
     version: str | None = None,
 ) -> Figure:

@@ -615,6 +615,17 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def vote_remark(values: Mapping[str, Value]) -> str | None:
+    """What to tell people whose vote shares do not add up to 1, which counts in proportion; else None."""
+    base = "governance.decide.votes"
+    shares = {bloc: float(values[f"{base}.{bloc}"]) for bloc in ("residents", "institutions", "backbone")}
+    total = sum(shares.values())
+    if values[f"{base}.counted"] != "blocs" or abs(total - 1.0) < 1e-9 or total <= 0.0:
+        return None
+    counted = ", ".join(f"{bloc} {100.0 * share / total:.0f}%" for bloc, share in shares.items())
+    return f"the votes add up to {total:.6g}, so they count in proportion: {counted} where all are there"
+
+
 def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:
     """Values that do not go together, budgets above all: ``(path, message)`` for each, saying by how much and what
     the lines are.

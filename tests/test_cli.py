@@ -116,6 +116,8 @@ def test_set_acts_on_every_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
         assert scenarios[0]["mechanisms.judgment"] == 0
     asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, ["mechanisms.judgment=0"], None, False)
     assert [scenario["mechanisms.judgment"] for scenario in asked.scenarios] == [0, 0]
+    assert asked.directory == Path("results/old-vs-new-with-mechanisms.judgment-0")
+    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, None, None, False)
     assert asked.directory == Path("results/old-vs-new")
 
 
@@ -123,7 +125,10 @@ def test_check_says_what_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.yaml").write_text(SMALL.format(name="bad", label="Bad") + "governace: {}\nfunder: {grant: much}\n")
     assert cli.status(["check", "old.yaml", "bad.yaml", "new.yaml"]) == 2
     out, err = capsys.readouterr()
-    assert out.splitlines() == ["old.yaml: correct", "new.yaml: correct"]
+    said = out.splitlines()
+    assert said[:2] == ["old.yaml: correct", "new.yaml: correct"]
+    assert "the votes add up to 1.3, so they count in proportion: residents 46%" in said[2]
+    assert len(said) == 3
     lines = err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("bad.yaml:6:1: governace")

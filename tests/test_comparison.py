@@ -195,7 +195,7 @@ def test_mistakes_are_named() -> None:
 
 
 def test_intervals_cover_the_true_difference() -> None:
-    """95% intervals over 5 pairs of correlated normal values, 4000 times: 41 metrics by about 98 tables."""
+    """95% intervals over 5 pairs of correlated normal values, 4000 times: 40 metrics by 100 tables."""
     rng = np.random.default_rng(20240501)
     true, runs, hits, trials = 0.3, 5, 0, 0
     while trials < 4000:
@@ -207,7 +207,8 @@ def test_intervals_cover_the_true_difference() -> None:
                 for name, values in (("ci", a), ("led", b))
             ]
         )
-        table = compare_table(monthly, "ci", ["led"])
+        monthly["alive"] = 1.0
+        table = compare_table(monthly, "ci", ["led"]).query("metric != 'alive'")
         hits += int(((table["ci_low"] <= true) & (true <= table["ci_high"])).sum())
         trials += len(table)
     # A correct interval leaves these bounds once in 100,000 seeds.
@@ -368,3 +369,34 @@ def test_summary_of_one_scenario() -> None:
     assert format_value(row["mean"], BY_NAME["trust"]) in text
     with pytest.raises(ValueError, match="no scenario 'nobody'"):
         summary_table(monthly, "nobody")
+
+
+def test_what_happens_inside_a_coalition_is_not_compared_after_its_end() -> None:
+    """A coalition that has ended has no grievance and costs nobody an hour: that is no achievement."""
+    runs = 8
+    living = np.arange(runs) < 3
+    rows = {
+        "ci": {"alive": living.astype(float), "grievance": np.where(living, 0.4, 0.0), "burden": np.full(runs, 0.8)},
+        "led": {"alive": np.ones(runs), "grievance": np.full(runs, 0.3), "burden": np.full(runs, 0.7)},
+    }
+    table = pd.concat(
+        [pd.DataFrame({"scenario": name, "run": range(runs), "month": 120, **values}) for name, values in rows.items()],
+        ignore_index=True,
+    )
+    found = compare_table(table, "ci", ["led"], [120]).set_index("metric")
+    assert found.loc["grievance", ["a", "b", "difference"]].tolist() == pytest.approx([0.4, 0.3, -0.1])
+    assert found.loc["grievance", "runs"] == 3
+    assert found.loc["grievance", "p_better"] == 1.0
+    assert found.loc["burden", "runs"] == runs
+    assert summary_table(table, "ci", [120]).set_index("metric").loc["grievance", "mean"] == pytest.approx(0.4)
+
+    table.loc[table["scenario"] == "ci", "alive"] = 0.0
+    found = compare_table(table, "ci", ["led"], [120]).set_index("metric")
+    row = found.loc["grievance"]
+    assert row["runs"] == 0
+    assert row[["a", "b", "difference", "effect_size", "p_better"]].isna().all()
+    assert verdict({**row}, BY_NAME["grievance"]) == "has ended"
+    assert verdict({**found.loc["burden"]}, BY_NAME["burden"]) == "b"
+    text = printed(render(found.reset_index(), {"ci": "One", "led": "Two"}, everything=True))
+    assert "has ended" in text
+    assert "compared over the pairs in which both still exist" in " ".join(text.split())

@@ -759,14 +759,23 @@ def test_kinds_come_from_the_map_then_from_the_word_then_from_the_default(tmp_pa
     file = NetworkFile(
         tmp_path / "e.csv",
         kind_column="sort",
-        kind_map=(("1", "backbone"), ("absent", "resident"), ("true", "resident")),
+        kind_map=(("1", "backbone"), ("true", "resident")),
         nodes=tmp_path / "n.csv",
     )
     found = read_network(file)
     assert [KINDS[kind] for kind in found.kinds] == ["backbone", "organizer", "institution", "institution", "resident"]
-    assert found.unused == ("absent",)
     assert found.attributes["sort"] == ("1", "organizer", "shop", None, "true")
     assert not found.kinds.flags.writeable
+
+
+def test_a_map_of_kinds_names_values_that_are_there(tmp_path):
+    (tmp_path / "n.csv").write_text("id,role\na,lead\nb,member\n")
+    (tmp_path / "e.csv").write_text("source,target\na,b\n")
+    file = NetworkFile(
+        tmp_path / "e.csv", kind_column="role", kind_map=(("leed", "backbone"),), nodes=tmp_path / "n.csv"
+    )
+    with pytest.raises(NetworkError, match=r"names leed, which no node has in role; there are lead, member.*mean lead"):
+        read_network(file)
 
 
 def test_files_are_read_again_only_after_a_change(tmp_path):
