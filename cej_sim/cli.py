@@ -6,6 +6,8 @@ imported inside the commands that need them, so that ``--help`` and mistakes ans
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import re
 import shlex
@@ -87,7 +89,7 @@ Set = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--out",
         metavar="DIR",
@@ -210,7 +212,7 @@ def _prepare(
     seed: str,
     months: str | None,
     settings: Sequence[str] | None,
-    out: Path | None,
+    out: str | None,
     allow_unequal_budgets: bool,
 ) -> Request:
     """The scenarios with the settings made, the numbers, and the directory for the results.
@@ -226,19 +228,25 @@ def _prepare(
     numbers: dict[str, int] = {}
     for option, text in (("runs", runs), ("months", months), ("seed", seed)):
         if text is not None:
-            try:
+            if re.fullmatch(r"-?[0-9]{1,20}", text):
                 numbers[option] = int(text)
-            except ValueError:
-                problems.append(f"--{option}: {text} is not a whole number; write digits only, e.g. --{option} 60")
+            else:
+                shown = text if len(text) <= 30 else f"{text[:30]}..."
+                problems.append(f"--{option}: {shown} is not a whole number; write digits only, e.g. --{option} 60")
     problems += [f"--{line}" for line in computing.request_problems(**numbers)]
 
     scenarios = [scenario for scenario in loaded if scenario is not None]
     named = computing.unique_names(scenarios)
     problems += [f"--{line}" for line in computing.horizon_problems(named, numbers.get("months"))]
+    if not problems:
+        months_run = computing.common_months(named, numbers.get("months"))
+        problems += [f"--{line}" for line in computing.memory_problems(len(named), numbers["runs"], months_run)]
     if len(scenarios) == len(names) and not allow_unequal_budgets:
         problems += computing.budget_refusals(named, max(1, numbers.get("months", 10**6)))
-    directory = out if out is not None else Path("results") / _folder(named or names, settings or [])
+    directory = Path(out) if out is not None else Path("results") / _folder(named or names, settings or [])
     try:
+        if out is not None and not out.strip():
+            raise OutputError("there is no name; name a directory for the results")
         check_output(directory)
     except OutputError as error:
         problems.append(f"--out: {error}")
@@ -296,11 +304,18 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+#: Fewest columns that tables are laid out for; a narrower terminal breaks the lines, and no digit is lost.
+FEWEST_COLUMNS = 80
+
+
 def _console() -> Console:
     """Where tables go: as wide as the terminal, or 100 columns where there is none."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=100)
+    if not sys.stdout.isatty():
+        return Console(width=100)
+    console = Console()
+    return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
 
 
 def _show(tables: RenderableType, files: Sequence[Path]) -> None:
@@ -375,7 +390,23 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE"):
         # A reader that has seen enough (`| head`) ends the program silently, as with any other command.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Where a terminal or file cannot hold a sign, a plain one takes its place.
+    codecs.register_error("cej_sim.plain", _plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="cej_sim.plain")
     sys.exit(status(sys.argv[1:]))
+
+
+#: What stands for signs that an encoding lacks.
+_PLAIN = {"−": "-", "–": "-", "—": "-", "↑": "^", "↓": "v", "…": "...", "→": "->", "×": "x", "·": "-"}
+
+
+def _plain_signs(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of encoding: plain signs instead of those that cannot be encoded, else a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def status(arguments: Sequence[str]) -> int:

@@ -7,7 +7,6 @@ from what *happened* in every table made here, and no outcomes are added up into
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from scipy.special import stdtrit
@@ -529,6 +529,7 @@ _STYLES = {"a": "bold blue", "b": "bold dark_orange3", "cannot tell": "italic", 
 # Widths of the columns: with a space between each two they fill 100.
 _LABEL, _VALUE, _INTERVAL, _WHO = 37, 6, 16, 17
 _LABEL_SET = 52
+_NARROW = 11
 
 
 def _grid(title: str) -> Table:
@@ -542,31 +543,32 @@ def _grid(title: str) -> Table:
     )
 
 
-def _label(text: str, width: int = _LABEL) -> Text:
-    return Text(textwrap.fill(text, width, initial_indent=" ", subsequent_indent="   "))
+def _label(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, 1))
 
 
 def _comparing_grid(title: str) -> Table:
     grid = _grid(title)
-    grid.add_column("", width=_LABEL)
+    # On a narrow terminal the words give way, never the numbers.
+    grid.add_column("", min_width=_NARROW, max_width=_LABEL)
     for heading in ("A", "B", "B − A"):
-        grid.add_column(heading, justify="right", width=_VALUE)
-    grid.add_column(Text("95% interval"), width=_INTERVAL)
+        grid.add_column(heading, justify="right", min_width=_VALUE, no_wrap=True)
+    grid.add_column(Text("95% interval"), min_width=_INTERVAL, no_wrap=True)
     return grid
 
 
 def _settings(pair: pd.DataFrame, legend: str) -> Table:
     grid = _comparing_grid(f"What the scenarios set (no outcome). {legend}")
     for label, line in setting_lines(pair):
-        grid.add_row(_label(label, _LABEL_SET), line.a, line.b, line.difference, Text(line.interval))
-    grid.columns[0].width = _LABEL_SET
+        grid.add_row(_label(label), line.a, line.b, line.difference, Text(line.interval))
+    grid.columns[0].max_width = _LABEL_SET
     return grid
 
 
 def _outcomes(pair: pd.DataFrame, month: int, titles: tuple[str, str], names: Collection[str] | None) -> Table:
     grid = _comparing_grid("")
-    grid.add_column("Effect size", justify="right", width=_VALUE)
-    grid.add_column("Who does better", width=_WHO)
+    grid.add_column("Effect size", justify="right", min_width=_VALUE, max_width=_VALUE)
+    grid.add_column("Who does better", min_width=_NARROW, max_width=_WHO)
     words: dict[str, str] = {
         "a": titles[0] if len(titles[0]) <= _WHO else "A",
         "b": titles[1] if len(titles[1]) <= _WHO else "B",

@@ -24,7 +24,7 @@ from cej_sim.agents import AGENT_CLASSES, Member
 from cej_sim.draws import run_key
 from cej_sim.instruments import agent_names, change_log
 from cej_sim.metrics import METRICS, NAMES
-from cej_sim.month import Events, measure, run_months
+from cej_sim.month import STARTS, Events, measure, run_months
 from cej_sim.network_files import to_networkx
 from cej_sim.parameters import Value
 from cej_sim.population import populate
@@ -69,6 +69,8 @@ class RuleView(Mapping[str, Value]):
         problems = []
         for path, value in plain.items():
             problem = value_problem(CHANGEABLE[path], value) if path in CHANGEABLE else _no_rule(path)
+            if path in STARTS and value != self[path]:
+                problem = "this is where a line or the strategy starts, and the model has started; change its bounds"
             if problem:
                 problems.append(f"{path}: {problem}")
         if not problems:

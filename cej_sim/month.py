@@ -28,7 +28,7 @@ from cej_sim.phases import (
     reform,
     serve,
 )
-from cej_sim.state import ACTION, BACKBONE, BUDGET_LINES, State
+from cej_sim.state import BACKBONE, BUDGET_LINES, State
 
 #: The phases of a month, in order: (module, what it asks).
 PHASES = (
@@ -54,11 +54,12 @@ RULES: tuple[Parameter, ...] = tuple(rule for module, _ in PHASES for rule in mo
 
 RULES_DTYPE = np.dtype([(rule.field, np.float64) for rule in RULES])
 
+#: Rules that give a start: they act at month 0, and through an event.
+STARTS = (*(f"governance.decide.budget.{line}" for line in BUDGET_LINES[:-1]), "governance.decide.strategy")
+
 _VOTE_ROWS = [p for p, rule in enumerate(RULES) if rule.path.startswith("governance.decide.votes.")]
-_STARTS = {f"governance.decide.budget.{line}": number for number, line in enumerate(BUDGET_LINES[:-1])}
-_STARTS["governance.decide.strategy"] = ACTION
-#: For each rule: the budget line whose start it is, ACTION for the strategy's, else -1.
-SETS = np.array([_STARTS.get(rule.path, -1) for rule in RULES], np.int64)
+#: For each rule: the budget line whose start it is, the place of ``action`` for the strategy's, else -1.
+SETS = np.array([STARTS.index(rule.path) if rule.path in STARTS else -1 for rule in RULES], np.int64)
 VOTES_FIRST, VOTES_LAST = _VOTE_ROWS[0], _VOTE_ROWS[-1]
 
 

@@ -23,14 +23,35 @@ from cej_sim.state import BACKBONE, INSTITUTION, KINDS, Ties
 
 #: Files above this size are refused.
 MAX_BYTES = 200_000_000
+#: More mistakes in the ties of one file are counted, not listed.
+MOST_PROBLEMS = 10
 
 
 class NetworkError(ValueError):
-    """A network file, or what the scenario says about it, is wrong: in one line what, where and what to write."""
+    """A network file, or what the scenario says about it, is wrong: a line for each mistake, with what to write.
 
-    def __init__(self, text: str) -> None:
-        """Keep the text on its line: names come from files, and what would break it is shown as a space."""
-        super().__init__("".join(sign if sign.isprintable() else " " for sign in text))
+    Attributes:
+        lines: The mistakes.
+    """
+
+    def __init__(self, *texts: str) -> None:
+        """Keep each text on its line: names come from files, and what would break it is shown as a space."""
+        self.lines = tuple("".join(sign if sign.isprintable() else " " for sign in text) for text in texts)
+        super().__init__("\n".join(self.lines))
+
+
+def _together(*works: Callable[[], Any]) -> list[Any]:
+    """The results of some checks, all made before their mistakes are raised."""
+    results: list[Any] = []
+    lines: list[str] = []
+    for work in works:
+        try:
+            results.append(work())
+        except NetworkError as error:
+            lines += error.lines
+    if lines:
+        raise NetworkError(*lines)
+    return results
 
 
 class Imported(NamedTuple):
@@ -345,8 +366,9 @@ def _judge(file: NetworkFile, raw: _Raw) -> Imported:
     attributes = {name: tuple(given.get(name) for given in raw.nodes.values()) for name in columns}
     ids = tuple(raw.nodes)
     names = tuple(_name(node, given) for node, given in raw.nodes.items())
-    kinds = _kinds(file, names, attributes)
-    source, target, weight = _ties(file, raw, dict(zip(ids, names, strict=True)))
+    kinds, (source, target, weight) = _together(
+        lambda: _kinds(file, names, attributes), lambda: _ties(file, raw, dict(zip(ids, names, strict=True)))
+    )
     counts = {name: int((kinds == number).sum()) for number, name in enumerate(KINDS)}
     backbones = [names[i] for i in np.flatnonzero(kinds == BACKBONE)]
     if len(backbones) > 1:
@@ -444,28 +466,40 @@ def _ties(
     file: NetworkFile, raw: _Raw, names: Mapping[str, str]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """Ends and strengths of the ties, merged, without those of weight 0."""
+    problems: list[str] = []
     loops = [f"{names[a]}{f' (line {where[1:]})' if where else ''}" for a, b, _, where in raw.edges if a == b]
     if loops:
-        raise NetworkError(f"{file.path}: tied to themselves: {_some(loops)}; take these ties out")
+        problems.append(f"{file.path}: tied to themselves: {_some(loops)}; take these ties out")
     if file.weight is not None and raw.edges and not any(file.weight in given for _, _, given, _ in raw.edges):
         there = list(dict.fromkeys(name for _, _, given, _ in raw.edges for name in given))
-        raise NetworkError(
+        problems.append(
             f"{file.path}: no tie has the attribute {file.weight} of network.weight; "
             + (f"there are {_some(there, 10)}{_near(file.weight, there)}" if there else "leave out network.weight")
         )
+        raise NetworkError(*problems)
     once = file.path.suffix.lower() == ".csv"
     merged: dict[tuple[str, str], float] = {}
     first: dict[tuple[str, str], str] = {}
     for a, b, given, where in raw.edges:
         pair = (a, b) if (b, a) not in merged else (b, a)
         if once and pair in merged:
-            raise NetworkError(
+            problems.append(
                 f"{file.path}{where}: the tie {names[a]} - {names[b]} stands there already at line "
                 f"{first[pair][1:]}; ties have no direction: keep one of the two"
             )
-        strength = _strength(file, given, f"{file.path}{where}: the tie {names[a]} - {names[b]}")
+            continue
+        strength = 0.0
+        try:
+            strength = _strength(file, given, f"{file.path}{where}: the tie {names[a]} - {names[b]}")
+        except NetworkError as error:
+            problems += error.lines
         merged[pair] = max(strength, merged.get(pair, 0.0))
         first.setdefault(pair, where)
+    if len(problems) > MOST_PROBLEMS:
+        more = f"{file.path}: there are {len(problems) - MOST_PROBLEMS} more mistakes of this kind"
+        raise NetworkError(*problems[:MOST_PROBLEMS], more)
+    if problems:
+        raise NetworkError(*problems)
     number = {node: index for index, node in enumerate(raw.nodes)}
     kept = [(number[a], number[b], strength) for (a, b), strength in merged.items() if strength > 0.0]
     return (

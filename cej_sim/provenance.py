@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -180,6 +181,20 @@ def _foreign(directory: Path) -> bool:
     return any(not entry.name.startswith(_STAGING) for entry in directory.iterdir())
 
 
+def _is_left_behind(staging: Path) -> bool:
+    """Whether the process that made a staging directory is gone."""
+    number = staging.name.removeprefix(_STAGING).partition("-")[0]
+    if not number.isdigit() or os.name == "nt":  # there, a signal would end the process that is asked about
+        return time.time() - staging.stat().st_mtime > 3600.0
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _make(directory: Path) -> list[Path]:
     """Create a directory with its parents; returns those that were created, innermost first."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
@@ -211,20 +226,24 @@ def write(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for left in directory.glob(f"{_STAGING}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
+            if _is_left_behind(left):
+                shutil.rmtree(left, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}-", dir=directory))
         hashes = {}
         for name, writer in writers.items():
             writer(staging / name)
             hashes[name] = hashlib.sha256((staging / name).read_bytes()).hexdigest()
         content = json.dumps({**provenance, "files": hashes}, indent=1, default=str, ensure_ascii=False)
         (staging / FILE).write_text(content + "\n", encoding="utf-8")
-        # First the file that marks the directory as ours: an interruption never leaves a foreign one.
-        for name in (FILE, *writers):
-            os.replace(staging / name, directory / name)
+        # First a mark that the directory is ours and its files are not whole yet; what replaces it comes last.
+        mark = {"software": SOFTWARE, "format": FORMAT, "unfinished": "files were being written; run the command again"}
+        (staging / "mark").write_text(json.dumps(mark) + "\n", encoding="utf-8")
+        os.replace(staging / "mark", directory / FILE)
         for name in before.get("files", {}):
             if name in RESULT_FILES and name not in writers:
                 (directory / name).unlink(missing_ok=True)
+        for name in (*writers, FILE):
+            os.replace(staging / name, directory / name)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OutputError(f"{directory} cannot be written: {reason}") from error

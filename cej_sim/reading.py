@@ -727,8 +727,9 @@ class _Walk:
             if _shape_at(key.text) is None or key.text.split(".")[0] in _OWN:
                 self.report(key.place, here, lambda key=key: _path_advice(key.text, PARAMETERS))  # type: ignore[misc]
                 continue
-            self.places[here] = value.place
-            self.text(shape.text, value, here)
+            whole = f"{path}.{key.text}"  # `here` is shortened for messages
+            self.places[whole] = value.place
+            self.text(shape.text, value, whole)
 
     def table(self, shape: Table | Changes, node: Node, path: str) -> dict[str, Value]:
         """A map with keys that are not keys of the file: the user's own words, or full paths of rules."""
@@ -1035,7 +1036,7 @@ def _together(walk: _Walk, reading: Reading, shown: str) -> Scenario:
         expect = tuple(Expectation(**item) for item in _items(given, "expect"))
 
     if sound("governance.decide.budget", "governance.decide.votes"):
-        first = _rule_problems(values)
+        first = budget_problems(values)
         for path, message in first:
             report(message, path, *_budget_relatives(path))
         if not first:
@@ -1081,17 +1082,6 @@ def _event(item: dict[str, Any]) -> Event:
     return Event(item["month"], item["by"], tuple(sorted(item["set"].items())))
 
 
-def _rule_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:
-    """Rules that contradict each other: budgets that do not add up, and votes that nobody holds."""
-    problems = budget_problems(values, running)
-    votes = "governance.decide.votes"
-    shares = [path for path in CHANGEABLE if path.startswith(f"{votes}.") and CHANGEABLE[path].kind == "number"]
-    if shares and values.get(f"{votes}.counted", "blocs") == "blocs" and not any(values[path] for path in shares):
-        names = _either([path.rpartition(".")[2] for path in shares])
-        problems.append((votes, f"nobody has a vote, for every share is 0; give {names} a share above 0"))
-    return problems
-
-
 def _budget_relatives(path: str) -> list[str]:
     """Where else the cause of a budget problem may stand: the line's start and its two bounds."""
     section, _, line = path.rpartition(".")
@@ -1108,7 +1098,7 @@ def _event_problems(values: Mapping[str, Value], events: Sequence[Event]) -> Ite
     for i in sorted(range(len(events)), key=lambda i: events[i].month):
         changes = dict(events[i].set)
         all_passed |= changes
-        found = _rule_problems(sure | changes, running=True) or _rule_problems(all_passed, running=True)
+        found = budget_problems(sure | changes, running=True) or budget_problems(all_passed, running=True)
         yield from ((i, path, message) for path, message in found)
         if found:
             return
@@ -1152,7 +1142,8 @@ def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> Netw
     try:
         read_network(network_file)
     except NetworkError as error:
-        report(" ".join(str(error).split()), "network.file")
+        for line in error.lines:
+            report(" ".join(line.split()), "network.file")
     return network_file
 
 
@@ -1221,7 +1212,7 @@ def read_set(assignments: Sequence[str], scenario: Scenario) -> Scenario:
         values[parameter.path] = _normal(parameter, value)
     changed = {**scenario.values, **values}
     if not problems:
-        for path, message in _rule_problems(changed):
+        for path, message in budget_problems(changed):
             report(path, message)
     if not problems:
         for i, path, message in _event_problems(changed, scenario.events):

@@ -209,6 +209,8 @@ def _request(
     """
     problems = request_problems(runs=runs, seed=seed, months=months, threads=threads)
     problems += horizon_problems(scenarios, months)
+    if not problems:
+        problems += memory_problems(len(scenarios), runs, common_months(scenarios, months))
     if problems:
         raise RequestError("\n".join(problems))
     return (
@@ -224,6 +226,24 @@ def horizon_problems(scenarios: Mapping[str, Scenario], months: int | None) -> l
         f"write at most {scenario.months}, or set a longer `months:` in the scenario"
         for name, scenario in scenarios.items()
         if months is not None and not _not_whole(months) and months > scenario.months
+    ]
+
+
+def memory_problems(scenarios: int, runs: int, months: int) -> list[str]:
+    """A line if the tables of so many runs would not fit into this computer's memory.
+
+    Results are held twice while they are put together, as an array and as a table.
+    """
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return []  # a system that does not say
+    row = 2 * 8 * len(METRICS) * (months + 1) * scenarios
+    if runs * row <= memory:
+        return []
+    return [
+        f"runs: {runs} runs of {months} months need about {runs * row / 1e9:,.0f} GB and this computer has "
+        f"{memory / 1e9:,.0f} GB; write at most {memory // row}"
     ]
 
 

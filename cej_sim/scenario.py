@@ -405,7 +405,7 @@ class NetworkFile:
     path: Path
     kind_column: str | None = None
     kind_map: tuple[tuple[str, str], ...] = ()
-    kind_default: str | None = "institution"
+    kind_default: str | None = None
     weight: str | None = None
     scale: float = 1.0
     residents: str | None = "neighborhoods"
@@ -655,6 +655,12 @@ def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[
                     "lower them: what they leave over is spent on action",
                 )
             )
+    votes = "governance.decide.votes"
+    shares = [f"{votes}.{bloc}" for bloc in ("residents", "institutions", "backbone")]
+    if values[f"{votes}.counted"] == "blocs" and not any(values[path] for path in shares):
+        problems.append(
+            (votes, "nobody has a vote, for every share is 0; give residents, institutions or backbone a share above 0")
+        )
     strategy = ("governance.decide.strategy", "governance.decide.strategy_max")
     if not running and float(values[strategy[0]]) > float(values[strategy[1]]):
         problems.append(

@@ -40,9 +40,15 @@ def usable_processors() -> int:
 def blank() -> State:
     """A state of one row everywhere: only the types of its arrays mean something."""
 
+    def scalar(hint: Any) -> Any:
+        """The numpy type somewhere within an annotation; numpy's versions build theirs differently."""
+        if isinstance(hint, type) and issubclass(hint, np.generic):
+            return hint
+        return next(filter(None, map(scalar, get_args(hint))), None)
+
     def array(hint: Any) -> Any:
-        kind, axes = (get_args(hint)[0], get_args(hint)[1]) if hasattr(hint, "__metadata__") else (hint, 1)
-        return np.zeros((1,) * axes, get_args(get_args(kind)[1])[0])
+        axes = hint.__metadata__[0] if hasattr(hint, "__metadata__") else 1
+        return np.zeros((1,) * axes, scalar(hint))
 
     hints = get_type_hints(State, include_extras=True)
     records = {"coalition": COALITION_DTYPE, "rules": RULES_DTYPE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -315,3 +316,46 @@ def test_the_example_of_the_docstring() -> None:
     assert set(both.monthly["scenario"]) == {"old", "new"}
     assert not both.table.empty
     assert both.plot().axes
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--runs", "1000000000"], "--runs: 1000000000 runs of 12 months need about"),
+        (["--runs", "٣"], "--runs: ٣ is not a whole number"),
+        (["--runs", "1_0"], "--runs: 1_0 is not a whole number"),
+        (["--runs", "9" * 5000], "999..."),
+        (["--out", ""], "--out: there is no name"),
+    ],
+)
+def test_odd_options_get_one_short_line(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["compare", "old.yaml", "new.yaml", "--months", "12", *options]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert len(err.splitlines()) == 1
+    assert len(err) < 250
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_tables_survive_any_encoding(encoding: str) -> None:
+    command = [sys.executable, "-m", "cej_sim", "compare", "old.yaml", "new.yaml", "--runs", "2", "--months", "3"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.decode(encoding)
+    assert "B − A" in out if encoding == "utf-8" else "B - A" in out
+    assert "Written:" in out
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_no_digit_is_lost_to_a_narrow_terminal(columns: int) -> None:
+    from rich.console import Console
+
+    from cej_sim.comparison import render, render_summary, summary_table
+
+    both = cej_sim.compare(cej_sim.load("old.yaml"), cej_sim.load("new.yaml"), runs=3, months=12)
+    stream = io.StringIO()
+    console = Console(file=stream, width=columns)
+    console.print(render(both.table, both.titles, everything=True))
+    console.print(render_summary(summary_table(both.monthly, "old"), "Old", everything=True))
+    assert "…" not in stream.getvalue()

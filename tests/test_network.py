@@ -556,6 +556,7 @@ def indiana() -> Path:
 def indiana_files(folder: Path) -> list[NetworkFile]:
     kinds = (("lead_agency", "backbone"),)
     common = {"kind_column": "agency_category", "kind_map": kinds, "weight": "contact", "scale": 5.0}
+    common["kind_default"] = "institution"
     return [
         NetworkFile(folder / "network.graphml", **common),
         NetworkFile(folder / "edges.csv", nodes=folder / "nodes.csv", **common),
@@ -760,6 +761,7 @@ def test_kinds_come_from_the_map_then_from_the_word_then_from_the_default(tmp_pa
         tmp_path / "e.csv",
         kind_column="sort",
         kind_map=(("1", "backbone"), ("true", "resident")),
+        kind_default="institution",
         nodes=tmp_path / "n.csv",
     )
     found = read_network(file)
@@ -772,10 +774,31 @@ def test_a_map_of_kinds_names_values_that_are_there(tmp_path):
     (tmp_path / "n.csv").write_text("id,role\na,lead\nb,member\n")
     (tmp_path / "e.csv").write_text("source,target\na,b\n")
     file = NetworkFile(
-        tmp_path / "e.csv", kind_column="role", kind_map=(("leed", "backbone"),), nodes=tmp_path / "n.csv"
+        tmp_path / "e.csv",
+        kind_column="role",
+        kind_map=(("leed", "backbone"),),
+        kind_default="institution",
+        nodes=tmp_path / "n.csv",
     )
     with pytest.raises(NetworkError, match=r"names leed, which no node has in role; there are lead, member.*mean lead"):
         read_network(file)
+
+
+def test_mistakes_in_the_ties_and_kinds_of_a_file_are_named_together(tmp_path):
+    (tmp_path / "n.csv").write_text("id,role\na,lead\nb,residnet\nc,institution\n")
+    (tmp_path / "e.csv").write_text("source,target,w\na,b,-1\nb,c,x\na,c,\nb,a,1\n")
+    file = NetworkFile(tmp_path / "e.csv", kind_column="role", weight="w", nodes=tmp_path / "n.csv")
+    with pytest.raises(NetworkError) as caught:
+        read_network(file)
+    told = "\n".join(caught.value.lines)
+    for words in ("residnet (b)", ":2: the tie a - b has the negative", ":3: the tie b - c has the w x",
+                  ":4: the tie a - c has no w", ":5: the tie b - a stands there already"):  # fmt: skip
+        assert words in told
+    assert len(caught.value.lines) == 5
+    (tmp_path / "e.csv").write_text("source,target,w\n" + "".join(f"{i},{i + 1},-1\n" for i in range(50)))
+    with pytest.raises(NetworkError, match="there are 40 more mistakes") as caught:
+        read_network(replace(file, nodes=None, kind_column=None))
+    assert len(caught.value.lines) == 11
 
 
 def test_files_are_read_again_only_after_a_change(tmp_path):
@@ -815,7 +838,7 @@ WIDE_BOMB = BOMB.replace('"1.0"', '"1.0" encoding="utf-16"').encode("utf-16")
 TWO = '<node id="a"/><node id="b"/>'
 SORTS = [("a", "shop"), ("b", "shop"), ("c", "lead")]
 SORTED = "".join(f'<node id="{n}"><data key="k">{sort}</data></node>' for n, sort in SORTS)
-BY_SORT = {"kind_column": "sort"}
+BY_SORT = {"kind_column": "sort", "kind_default": "institution"}
 NO_DEFAULT = {**BY_SORT, "kind_default": None}
 BOTH = (("shop", "institution"), ("lead", "backbone"))
 CONTACT = {"weight": "contact"}

@@ -354,12 +354,50 @@ def test_only_our_own_results_are_overwritten(both: runs.Comparison, saved: Path
 
 
 def test_what_an_interrupted_write_left_is_no_obstacle(tmp_path: Path) -> None:
-    left = tmp_path / ".cej_sim-abc"
-    left.mkdir()
-    (left / "monthly.parquet").write_bytes(b"half")
-    provenance.write(tmp_path, {}, {"monthly.parquet": lambda path: path.write_bytes(b"whole") and None})
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, another = tmp_path / f".cej_sim-{gone.pid}-abc", tmp_path / f".cej_sim-{os.getpid()}-abc"
+    for staging in (left, another):
+        staging.mkdir()
+        (staging / "monthly.parquet").write_bytes(b"half")
+    provenance.write(
+        tmp_path, {"software": "cej_sim"}, {"monthly.parquet": lambda path: path.write_bytes(b"whole") and None}
+    )
     assert not left.exists()
+    assert another.exists()  # of a command that is still at work
     assert (tmp_path / "monthly.parquet").read_bytes() == b"whole"
+
+
+def test_a_kill_while_results_are_replaced_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the moment: either the provenance fits the files, or it says that they are unfinished."""
+    writers = {name: lambda path: path.write_bytes(b"old") and None for name in ("monthly.parquet", "changes.parquet")}
+    provenance.write(tmp_path, {"software": provenance.SOFTWARE, "seed": 1}, writers)
+    writers = {name: lambda path: path.write_bytes(b"new") and None for name in writers}
+    replace_file = os.replace
+    for allowed in range(4):
+        done: list[str] = []
+
+        def stop(source: Path, target: Path, most: int = allowed, done: list[str] = done) -> None:
+            if len(done) == most:
+                raise KeyboardInterrupt
+            done.append(str(target))
+            replace_file(source, target)
+
+        monkeypatch.setattr(os, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            provenance.write(tmp_path, {"software": provenance.SOFTWARE, "seed": 2}, writers)
+        monkeypatch.setattr(os, "replace", replace_file)
+        told = provenance.read(tmp_path)
+        assert told is not None
+        if "unfinished" not in told:
+            assert told["files"] == {
+                name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in writers
+            }
+    provenance.write(tmp_path, {"software": provenance.SOFTWARE, "seed": 2}, writers)
+    told = provenance.read(tmp_path)
+    assert told is not None
+    assert told["seed"] == 2
+    assert (tmp_path / "changes.parquet").read_bytes() == b"new"
 
 
 def test_a_failed_write_leaves_the_older_result_whole(saved: Path, tmp_path: Path) -> None:
