@@ -203,6 +203,66 @@ def compare(
     _show(render(result.table, result.titles), files)
 
 
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(metavar="FILE", help="A scenario file, or a shipped name.")],
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Instead, every value with the file and line it came from.")
+    ] = False,
+) -> None:
+    """Say in plain sentences what the rules of a scenario mean together."""
+    from cej_sim.explaining import render_explanation, render_resolved
+    from cej_sim.reading import read
+
+    reading = read(name)
+    if reading.scenario is None:
+        raise InputError(*map(str, reading.problems))
+    _console().print(render_resolved(reading) if resolved else render_explanation(reading.scenario))
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A scenario, by shipped name or path of a file.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The scenario that it is held against.")],
+) -> None:
+    """List the rules that differ between two scenarios, by principle, with the reasons that B gives."""
+    (first, second), problems = _load([a, b])
+    if first is None or second is None:
+        raise InputError(*problems)
+
+    from cej_sim.explaining import render_differences
+
+    _console().print(render_differences(first, second))
+
+
+@app.command()
+def new(
+    file: Annotated[str, typer.Argument(metavar="NAME", help="The file to write, such as my.yaml.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="A", help="The scenario to begin from, by shipped name or path.")
+    ] = "community_led",
+) -> None:
+    """Write a commented scenario file to begin with; nothing is overwritten."""
+    from cej_sim.authoring import AuthoringError, create
+    from cej_sim.reading import ScenarioError
+
+    try:
+        written = create(Path(file), source)
+    except (AuthoringError, ScenarioError) as error:
+        raise InputError(*str(error).splitlines()) from None
+    print(f"{written[0]}: written; open it in an editor and change a rule")
+    for other in written[1:]:
+        print(f"{other}: written, by which editors know what may stand in a scenario file")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a scenario file, for editors."""
+    from cej_sim.authoring import schema_text
+
+    sys.stdout.write(schema_text())
+
+
 # Reading what is asked
 
 

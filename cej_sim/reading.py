@@ -124,7 +124,7 @@ def _either(words: Sequence[str]) -> str:
 def _clean(text: str) -> str:
     """A key of the user's as it can be shown on one line."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
-    return shown if len(shown) <= 40 else f"{shown[:37]}..."
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 # Where scenarios are

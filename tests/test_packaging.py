@@ -83,7 +83,8 @@ def look_from(places: list[Path], elsewhere: Path) -> tuple[str, str, dict[str, 
 def test_the_wheel_holds_the_package_and_the_scenarios_only(built):
     names = sorted(zipfile.ZipFile(built["wheel"]).namelist())
     plain = [name for name in names if ".dist-info/" not in name]
-    assert plain == sorted([*MODULES, *(f"cej_sim/scenarios/{name}" for name in SCENARIOS)])
+    files = [*SCENARIOS, "scenario.schema.json"]
+    assert plain == sorted([*MODULES, *(f"cej_sim/scenarios/{name}" for name in files)])
     assert f"cej_sim-{VERSION}.dist-info/licenses/LICENSE" in names
     with zipfile.ZipFile(built["wheel"]) as archive:
         assert "cej-sim = cej_sim.cli:main" in archive.read(f"cej_sim-{VERSION}.dist-info/entry_points.txt").decode()
@@ -107,6 +108,7 @@ def test_the_source_archive_can_be_tested(built):
         "constraints.txt",
         "docs/comparison.png",
         ".ci/run",
+        "scenarios/scenario.schema.json",
     }
     wanted |= {f"scenarios/{name}" for name in SCENARIOS}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
