@@ -25,6 +25,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
 
 #: Set to anything to get the traceback of a failure.
@@ -149,14 +150,28 @@ def run(
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
 
+    (scenario,) = asked.scenarios
+    against = _held_against(scenario, settings or [])
     for remark in _remarks(asked.scenarios, settings or []):
         _say(f"Note: {remark}.")
-    (scenario,) = asked.scenarios
-    with _progress(f"{scenario.title}, {_count(asked.runs, 'run')}") as advance:
-        result = simulate(scenario, asked.runs, asked.seed, asked.months, progress=advance, command=_command(context))
+    title = f"{scenario.title}, {_count(asked.runs, 'run')}"
+    if against:
+        title += f", and for its predictions {' and '.join(other.title for other in against)}"
+    with _progress(title) as advance:
+        result = simulate(
+            scenario,
+            asked.runs,
+            asked.seed,
+            asked.months,
+            progress=advance,
+            against=against,
+            command=_command(context),
+        )
+    for remark in result.provenance["warnings"]:
+        _say(f"Note: {remark}.")
     files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
-    _show(render_summary(summary, scenario.title), files)
+    _show([render_summary(summary, scenario.title), *_predictions(result)], files)
 
 
 @app.command()
@@ -187,6 +202,8 @@ def compare(
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         _say(f"Note: {remark}.")
+    for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
+        _say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
     titles = " and ".join(scenario.title for scenario in asked.scenarios)
     with warnings.catch_warnings(), _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
@@ -200,7 +217,7 @@ def compare(
             command=_command(context),
         )
     files = result.save(asked.directory)
-    _show(render(result.table, result.titles), files)
+    _show([render(result.table, result.titles), *_predictions(result)], files)
 
 
 @app.command()
@@ -344,6 +361,20 @@ def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scen
     return scenarios, problems
 
 
+def _held_against(scenario: Scenario, settings: Sequence[str]) -> list[Scenario]:
+    """The scenarios that a scenario's predictions are held against, but for itself, with the settings made.
+
+    Raises:
+        InputError: With every mistake in them.
+    """
+    from cej_sim.runs import wanted_for_predictions
+
+    loaded, problems = _load(list(wanted_for_predictions({scenario.name: scenario})), settings)
+    if problems:
+        raise InputError(*problems)
+    return [other for other in loaded if other is not None]
+
+
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:
     """What people should know about correct scenarios, and what was set on the command line."""
     from cej_sim.scenario import vote_remark
@@ -378,9 +409,18 @@ def _console() -> Console:
     return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
 
 
-def _show(tables: RenderableType, files: Sequence[Path]) -> None:
+def _predictions(result: Result) -> list[RenderableType]:
+    """The table of predictions, if there are any."""
+    from cej_sim.predictions import render
+
+    return [] if result.predictions.empty else ["", render(result.predictions, result.all_titles)]
+
+
+def _show(tables: Sequence[RenderableType], files: Sequence[Path]) -> None:
     """Print tables, and where everything was written."""
-    _console().print(tables)
+    console = _console()
+    for table in tables:
+        console.print(table)
     print("\nWritten:")
     for file in files:
         print(f"  {file}")

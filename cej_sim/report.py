@@ -13,6 +13,7 @@ from html import escape
 import pandas as pd
 
 from cej_sim import plots
+from cej_sim import predictions as judged
 from cej_sim.comparison import (
     FAMILIES,
     KEY_METRICS,
@@ -115,6 +116,8 @@ def html_report(
     grant_end: Mapping[str, int] | None = None,
     remarks: Sequence[str] = (),
     months: Iterable[int] = MONTHS,
+    predictions: pd.DataFrame | None = None,
+    prediction_titles: Mapping[str, str] | None = None,
 ) -> str:
     """Make the page.
 
@@ -131,6 +134,8 @@ def html_report(
         grant_end: Scenario name -> month in which its grant ends; None reads it from ``funded``.
         remarks: What a reader should be told before anything else, such as unequal budgets.
         months: The months of the tables where ``table`` is None.
+        predictions: What ``predictions.judge`` returned.
+        prediction_titles: Scenario name -> title, also of scenarios that only predictions are held against.
 
     Returns:
         A complete HTML document.
@@ -153,6 +158,7 @@ def html_report(
         _trajectories(monthly, titles, grant_end, runs),
         _staircases(monthly, titles, runs),
         _tables(table, titles) if others and table is not None else _summary(monthly, first, months),
+        _predictions(predictions, prediction_titles or titles) if predictions is not None else "",
         _log(changes, monthly, titles) if changes is not None else "",
         _meanings(monthly.columns),
         _reproduce(command, runs, seed, version, last_month(monthly)),
@@ -386,6 +392,33 @@ def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
             if more:
                 parts.append(f"<details><summary>The other outcomes, {_text(when(month))}</summary>{more}</details>")
     return "".join(parts) + "</section>\n"
+
+
+def _predictions(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    if table.empty:
+        return ""
+    columns = (("What was expected", False), ("Difference", True), ("95% interval", True), ("Pairs of runs", True))
+    rows = [
+        _row(
+            _text(line.said),
+            (
+                _cell("Difference", line.difference or "none", "number"),
+                _cell("95% interval", line.interval or "none", "number"),
+                _cell("Pairs of runs", line.runs or "none", "number"),
+                _cell(
+                    "What came out",
+                    _text(f"{line.verdict}: {line.remark}" if line.remark else line.verdict),
+                    "better" if line.verdict in (judged.AS_EXPECTED, judged.SURPRISE) else "unsure",
+                ),
+            ),
+        )
+        for line in judged.lines(table, titles)
+    ]
+    return (
+        f"<section><h2>Predictions</h2>\n<p>{_text(judged.HOW_TO_READ)}</p>"
+        + _table("What was expected, and what came out", _header_row([*columns, ("What came out", False)]), rows)
+        + "</section>\n"
+    )
 
 
 def _settings(pair: pd.DataFrame, a: str, b: str) -> str:
