@@ -186,6 +186,14 @@ def compare(
     allow_unequal_budgets: Annotated[
         bool, typer.Option("--allow-unequal-budgets", help="Compare scenarios although one has more money.")
     ] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle",
+            metavar="FILE.zip",
+            help="Also pack scenario files, differences, predictions and results into one file, for handing in.",
+        ),
+    ] = None,
 ) -> None:
     """Run scenarios side by side with common luck; the first is compared with each of the others.
 
@@ -194,11 +202,17 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
-    asked = _prepare(names, runs, seed, months, settings, out, allow_unequal_budgets)
+    asked = _prepare(names, runs, seed, months, settings, out, allow_unequal_budgets, bundle)
 
+    from cej_sim import bundle as packing
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
+    try:
+        gathered = packing.gather([one.path for one in asked.scenarios if one.path is not None] if bundle else [])
+        packing.places(list(gathered[0]))
+    except packing.BundleError as error:
+        raise InputError(*(f"--bundle: {line}" for line in str(error).splitlines())) from None
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         _say(f"Note: {remark}.")
@@ -217,6 +231,13 @@ def compare(
             command=_command(context),
         )
     files = result.save(asked.directory)
+    if bundle:
+        options = ["--runs", asked.runs, "--seed", asked.seed]
+        options += [] if asked.months is None else ["--months", asked.months]
+        options += [word for setting in settings or [] for word in ("--set", setting)]
+        options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
+        again = shlex.join(map(str, options))
+        files = [*files, packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again)]
     _show([render(result.table, result.titles), *_predictions(result)], files)
 
 
@@ -291,6 +312,7 @@ def _prepare(
     settings: Sequence[str] | None,
     out: str | None,
     allow_unequal_budgets: bool,
+    bundle: str | None = None,
 ) -> Request:
     """The scenarios with the settings made, the numbers, and the directory for the results.
 
@@ -327,6 +349,13 @@ def _prepare(
         check_output(directory)
     except OutputError as error:
         problems.append(f"--out: {error}")
+    if bundle is not None:
+        from cej_sim.bundle import BundleError, check_bundle
+
+        try:
+            check_bundle(Path(bundle))
+        except BundleError as error:
+            problems.append(f"--bundle: {error}")
     if problems:
         raise InputError(*problems)
     return Request(scenarios, directory, numbers["runs"], numbers["seed"], numbers.get("months"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +227,109 @@ def test_a_result_without_predictions_removes_the_old_file() -> None:
     assert "predictions.csv" in {path.name for path in cej_sim.compare(old, new, runs=1, months=3).save("out")}
     cej_sim.compare(old, old, runs=1, months=3).save("out")
     assert not Path("out/predictions.csv").exists()
+
+
+# The bundle
+
+
+def packed(path: str = "homework.zip") -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == sorted(archive.namelist())
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def family() -> list[str]:
+    """Files in several folders: a child, what it extends, and a network that the parent imports."""
+    Path("class/base").mkdir(parents=True)
+    Path("class/ties.csv").write_text("source,target,contact\nhub,clinic,5\nhub,schools,3\n")
+    Path("class/notes.txt").write_text("private")
+    Path("class/base/town.yaml").write_text(
+        SMALL.format(name="town", label="The town") + "network: {file: ../ties.csv, weight: contact, scale: 5}\n"
+    )
+    for name, more in (("mine", VOTES + EXPECT.replace("old.yaml", "other.yaml")), ("other", "")):
+        Path(f"class/{name}.yaml").write_text(f"schema_version: 1\nname: {name}\nextends: base/town.yaml\n{more}")
+    return ["class/other.yaml", "class/mine.yaml"]
+
+
+def test_a_bundle_unpacks_and_runs_to_the_same_numbers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["compare", *family(), *QUICK, "--months", "13", "--set", "mechanisms.judgment=0", "--out", "out"]
+    assert cli.status([*command, "--bundle", "homework.zip"]) == 0
+    assert "  homework.zip" in capsys.readouterr().out
+    inside = packed()
+    own = {"base/town.yaml", "mine.yaml", "other.yaml", "ties.csv"}
+    assert {name for name in inside if name.startswith("scenarios/")} == {f"scenarios/{name}" for name in own}
+    results = {path.name for path in Path("out").iterdir()}
+    assert {name for name in inside if name.startswith("results/")} == {f"results/{name}" for name in results}
+    assert set(inside) - {f"results/{name}" for name in results} - {f"scenarios/{name}" for name in own} == {
+        "README.txt",
+        "differences.txt",
+    }
+    assert "predictions.csv" in results
+    assert "Votes" in inside["differences.txt"].decode().title()
+    readme = inside["README.txt"].decode()
+    assert "illustration, not prediction" in readme
+    assert "cej_sim " in readme
+    with zipfile.ZipFile("homework.zip") as archive:
+        archive.extractall("unpacked")
+    again = readme.splitlines()[-1].split()
+    assert again[:4] == ["cej-sim", "compare", "scenarios/other.yaml", "scenarios/mine.yaml"]
+    monkeypatch.chdir("unpacked")
+    assert cli.status([*again[1:], "--out", "again"]) == 0
+    for name in ("monthly.parquet", "changes.parquet", "comparison.csv", "predictions.csv"):
+        assert Path("again", name).read_bytes() == inside[f"results/{name}"], name
+
+
+def test_the_same_bundle_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["compare", "old.yaml", "new.yaml", *QUICK, "--months", "3", "--out", "out", "--bundle", "a.zip"]
+    assert cli.status(command) == 0
+    first = Path("a.zip").read_bytes()
+    assert cli.status(command) == 0
+    assert Path("a.zip").read_bytes() == first
+    assert "created" not in json.loads(packed("a.zip")["results/provenance.json"])
+    assert sorted(Path().glob(".cej_sim*")) == []
+
+
+def test_shipped_scenarios_are_packed_to_be_read() -> None:
+    words = ["--runs", "1", "--months", "2", "--bundle", "homework.zip"]
+    assert cli.status(["compare", "collective_impact", "community_led", *words]) == 0
+    inside = packed()
+    assert inside["shipped/community_led.yaml"] == cej_sim.load("community_led").path.read_bytes()
+    assert not [name for name in inside if name.startswith("scenarios/")]
+    assert "compare collective_impact community_led --runs 1 --seed 0 --months 2" in inside["README.txt"].decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("old.yaml", "old.yaml does not end in .zip"),
+        ("folder.zip", "folder.zip is a directory"),
+        ("photos.zip", "photos.zip is there already and is not a bundle of cej-sim"),
+        ("text.zip", "text.zip is there already and is not a bundle of cej-sim"),
+        ("nowhere/a.zip", "nowhere/a.zip cannot be written: there is no folder nowhere"),
+    ],
+)
+def test_what_a_bundle_never_overwrites(name: str, words: str, capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    Path("folder.zip").mkdir()
+    Path("text.zip").write_text("not a zip")
+    with zipfile.ZipFile("photos.zip", "w") as archive:
+        archive.writestr("results/provenance.json", '{"software": "another"}')
+    before = {path: path.read_bytes() for path in here.iterdir() if path.is_file()}
+    assert cli.status(["compare", "old.yaml", "new.yaml", "--bundle", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"--bundle: {words}")
+    assert len(err.splitlines()) == 1
+    assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
+
+
+def test_an_absolute_path_cannot_be_handed_in(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    Path("fixed.yaml").write_text(f"schema_version: 1\nname: fixed\nextends: {here}/old.yaml\n")
+    assert cli.status(["compare", "old.yaml", "fixed.yaml", *QUICK, "--bundle", "a.zip"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("--bundle: fixed.yaml: extends: ")
+    assert "write it relative to the file" in err
+    assert not Path("results").exists()
