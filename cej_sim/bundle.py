@@ -236,6 +236,7 @@ def _readme(
     inside = [
         (f"{FILES}/", "the scenario files as used, with those they extend and the networks they import", own),
         (f"{SHIPPED}/", "scenarios that come with cej-sim, to be read; commands find them by name", from_us),
+        ("labels.yaml", "words that were shown instead of the usual ones", "labels.yaml" in options),
         ("differences.txt", "the rules that differ, by principle, with the reasons given", True),
         (f"{RESULTS}/report.html", "begin here: one page with everything", True),
         (f"{RESULTS}/comparison.png", "the picture", True),

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -25,6 +26,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from cej_sim.comparison import Labels
     from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
 
@@ -101,6 +103,12 @@ Out = Annotated[
 ]
 
 
+Shown = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="FILE", help="Words to show instead of the usual ones; no number changes."),
+]
+
+
 # Commands
 
 
@@ -143,6 +151,7 @@ def run(
     seed: Seed = "0",
     settings: Set = None,
     out: Out = None,
+    labels: Shown = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
     asked = _prepare([name], runs, seed, months, settings, out, allow_unequal_budgets=True)
@@ -152,6 +161,7 @@ def run(
 
     (scenario,) = asked.scenarios
     against = _held_against(scenario, settings or [])
+    words = _words(labels, [scenario, *against])
     for remark in _remarks(asked.scenarios, settings or []):
         _say(f"Note: {remark}.")
     title = f"{scenario.title}, {_count(asked.runs, 'run')}"
@@ -167,11 +177,13 @@ def run(
             against=against,
             command=_command(context),
         )
+    result = replace(result, labels=words)
     for remark in result.provenance["warnings"]:
         _say(f"Note: {remark}.")
     files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
-    _show([render_summary(summary, scenario.title), *_predictions(result)], files)
+    with result.showing():
+        _show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)], files)
 
 
 @app.command()
@@ -183,6 +195,7 @@ def compare(
     seed: Seed = "0",
     settings: Set = None,
     out: Out = None,
+    labels: Shown = None,
     allow_unequal_budgets: Annotated[
         bool, typer.Option("--allow-unequal-budgets", help="Compare scenarios although one has more money.")
     ] = False,
@@ -213,6 +226,7 @@ def compare(
         packing.places(list(gathered[0]))
     except packing.BundleError as error:
         raise InputError(*(f"--bundle: {line}" for line in str(error).splitlines())) from None
+    words = _words(labels, asked.scenarios)
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         _say(f"Note: {remark}.")
@@ -230,15 +244,22 @@ def compare(
             allow_unequal_budgets=allow_unequal_budgets,
             command=_command(context),
         )
+    result = replace(result, labels=words)
     files = result.save(asked.directory)
     if bundle:
         options = ["--runs", asked.runs, "--seed", asked.seed]
         options += [] if asked.months is None else ["--months", asked.months]
         options += [word for setting in settings or [] for word in ("--set", setting)]
         options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
+        extra = {"labels.yaml": Path(labels).read_bytes()} if labels else {}
+        options += ["--labels", "labels.yaml"] if labels else []
         again = shlex.join(map(str, options))
-        files = [*files, packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again)]
-    _show([render(result.table, result.titles), *_predictions(result)], files)
+        files = [
+            *files,
+            packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again, extra),
+        ]
+    with result.showing():
+        _show([render(result.table, result.titles), *_predictions(result)], files)
 
 
 @app.command()
@@ -402,6 +423,23 @@ def _held_against(scenario: Scenario, settings: Sequence[str]) -> list[Scenario]
     if problems:
         raise InputError(*problems)
     return [other for other in loaded if other is not None]
+
+
+def _words(file: str | None, scenarios: Sequence[Scenario]) -> Labels | None:
+    """What a labels file says, if one is named.
+
+    Raises:
+        InputError: With every mistake in it.
+    """
+    if file is None:
+        return None
+    from cej_sim.labels import read_labels
+    from cej_sim.reading import ScenarioError
+
+    try:
+        return read_labels(file, [scenario.name for scenario in scenarios])
+    except ScenarioError as error:
+        raise InputError(*str(error).splitlines()) from None
 
 
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:

@@ -17,7 +17,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cej_sim.comparison import BY_NAME, compare_table, format_difference, records, verdict, when
+from cej_sim.comparison import BY_NAME, compare_table, format_difference, label_of, records, verdict, when
 
 #: Columns of a table of predictions, in order.
 COLUMNS = (
@@ -148,7 +148,7 @@ def lines(table: pd.DataFrame, titles: Mapping[str, str]) -> list[Line]:
         difference, interval = format_difference(row, metric) if judged else ("", "")
         found.append(
             Line(
-                f"{who}: “{metric.label}” is {higher} than in {other}, {when(month)}",
+                f"{who}: “{label_of(metric)}” is {higher} than in {other}, {when(month)}",
                 difference,
                 interval,
                 str(int(row["runs"])) if judged else "",

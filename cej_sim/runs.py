@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,6 +36,7 @@ from cej_sim.warmup import prepare, usable_processors
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cej_sim.comparison import Labels
     from cej_sim.predictions import Prediction
 
 #: The months at which a comparison is tabulated (those that were run, and the last).
@@ -446,6 +448,7 @@ class Result:
         predictions: What the scenarios' files expect and what came out, in the columns of ``predictions.csv``; see
             ``predictions.judge`` for their meaning. Empty where they expect nothing.
         against: Scenarios that were run only to judge predictions, by name; no table holds them.
+        labels: Words to show in the picture and the report instead of the usual ones; see ``labels.read_labels``.
     """
 
     scenarios: dict[str, Scenario]
@@ -454,24 +457,33 @@ class Result:
     provenance: dict[str, Any]
     predictions: pd.DataFrame = field(kw_only=True)
     against: dict[str, Scenario] = field(kw_only=True, default_factory=dict)
+    labels: Labels | None = field(kw_only=True, default=None)
     _picture: ClassVar[str] = "run.png"
 
     @property
     def titles(self) -> dict[str, str]:
         """Name -> title for people."""
-        return titles(self.scenarios)
+        return {name: title for name, title in self.all_titles.items() if name in self.scenarios}
 
     @property
     def all_titles(self) -> dict[str, str]:
         """The titles, also of the scenarios that were run only to judge predictions."""
-        return titles({**self.scenarios, **self.against})
+        scenarios, given = {**self.scenarios, **self.against}, self.labels.scenarios if self.labels else {}
+        return titles({name: replace(one, label=given.get(one.name, one.label)) for name, one in scenarios.items()})
+
+    def showing(self) -> AbstractContextManager[None]:
+        """In this context, everything is shown in the result's own words; see ``labels``."""
+        from cej_sim.comparison import Labels, labeled
+
+        return labeled(self.labels or Labels())
 
     def plot(self) -> Figure:
         """The runs' trajectories as a matplotlib figure."""
         from cej_sim import plots
 
         (name,) = self.scenarios
-        return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
+        with self.showing():
+            return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
 
     def _grant_ends(self) -> dict[str, int]:
         """Scenario -> month in which its grant ends for good, where that is within the months run."""
@@ -515,21 +527,22 @@ class Result:
         """The page that explains and shows everything."""
         from cej_sim import report
 
-        return report.html_report(
-            self.monthly,
-            self.titles,
-            **self._footer(),
-            command=self.provenance["command"],
-            table=table,
-            descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
-            differences=differing_rules(self.scenarios),
-            changes=self.changes,
-            grant_end=self._grant_ends(),
-            remarks=self.provenance["warnings"],
-            months=table_months(self.provenance["months"]),
-            predictions=self.predictions,
-            prediction_titles=self.all_titles,
-        )
+        with self.showing():
+            return report.html_report(
+                self.monthly,
+                self.titles,
+                **self._footer(),
+                command=self.provenance["command"],
+                table=table,
+                descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
+                differences=differing_rules(self.scenarios),
+                changes=self.changes,
+                grant_end=self._grant_ends(),
+                remarks=self.provenance["warnings"],
+                months=table_months(self.provenance["months"]),
+                predictions=self.predictions,
+                prediction_titles=self.all_titles,
+            )
 
     def __repr__(self) -> str:
         """What was computed, in a line."""
@@ -556,7 +569,8 @@ class Comparison(Result):
         """Trajectories with bands and the residents' staircase, as a matplotlib figure."""
         from cej_sim import plots
 
-        return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
+        with self.showing():
+            return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         return {

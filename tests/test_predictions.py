@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -10,11 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from rich.console import Console
 
 import cej_sim
 from cej_sim import cli
+from cej_sim.comparison import BY_NAME, Labels, label_of, labeled, worded
+from cej_sim.labels import read_labels
 from cej_sim.predictions import COLUMNS, Prediction, judge, lines, render
+from cej_sim.reading import ScenarioError
 
 SMALL = """\
 schema_version: 1
@@ -333,3 +338,109 @@ def test_an_absolute_path_cannot_be_handed_in(capsys: pytest.CaptureFixture[str]
     assert err.startswith("--bundle: fixed.yaml: extends: ")
     assert "write it relative to the file" in err
     assert not Path("results").exists()
+
+
+# Labels
+
+ROOM = """\
+metrics: {agenda_origin: Our ideas, vote_share: <Ballots> & such}
+scenarios: {new: Together, old: "Apart"}
+kinds: {residents: neighbors}
+"""
+
+
+def test_labels_are_shown_and_change_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("room.yaml").write_text(ROOM)
+    command = ["compare", "old.yaml", "new.yaml", *QUICK, "--months", "12", "--out"]
+    assert cli.status([*command, "plain"]) == 0
+    plain = capsys.readouterr().out
+    assert cli.status([*command, "room", "--labels", "room.yaml"]) == 0
+    shown = capsys.readouterr().out
+    page = Path("room/report.html").read_text(encoding="utf-8")
+    for word in ("Our ideas", "Together", "Apart", "Neighbors' trust in the coalition"):
+        assert word in shown, word
+        assert word.replace("'", "&#x27;") in page, word
+        assert word not in plain
+    for word in ("Agenda that began", "The new way", "Residents'"):
+        assert word in plain, word
+        assert word not in shown, word
+    assert "&lt;Ballots&gt; &amp; such" in page
+    assert "<Ballots>" not in page
+    for name in ("monthly.parquet", "changes.parquet", "comparison.csv", "predictions.csv"):
+        assert Path("plain", name).read_bytes() == Path("room", name).read_bytes(), name
+    assert Path("plain/comparison.png").read_bytes() != Path("room/comparison.png").read_bytes()
+
+
+def test_labels_in_a_run_and_its_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("room.yaml").write_text(ROOM)
+    assert cli.status(["run", "new.yaml", *QUICK, "--months", "12", "--labels", "room.yaml"]) == 0
+    shown = capsys.readouterr().out
+    assert "Together: “<Ballots> & such” is lower" in shown
+    assert "Apart" in shown
+    result = cej_sim.simulate(cej_sim.load("new.yaml"), runs=1, months=12)
+    named = dataclasses.replace(result, labels=read_labels("room.yaml", ["old", "new"]))
+    texts = [text.get_text().replace("\n", " ") for text in named.plot().findobj(Text)]
+    assert any("Our ideas" in text for text in texts)
+    assert any("Together" in text for text in texts)
+    assert label_of(BY_NAME["agenda_origin"]) != "Our ideas"
+
+
+def test_words_for_kinds_keep_their_capitals_and_touch_whole_words_only() -> None:
+    with labeled(Labels(kinds={"residents": "neighbors", "resident": "neighbor"})):
+        assert worded("Residents' say, residents, resident-led, nonresidents") == (
+            "Neighbors' say, neighbors, neighbor-led, nonresidents"
+        )
+    assert worded("Residents") == "Residents"
+
+
+def test_mistakes_in_a_labels_file_are_named_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("room.yaml").write_text(
+        "metrics:\n"
+        "  agenda_orign: Ours\n"
+        f"  burden: {'long ' * 13}\n"
+        "  trust: [a, b]\n"
+        "scenarios: {neu: Together}\n"
+        "kind: {}\n"
+        "kinds: {residents: a, residents: b}\n"
+    )
+    assert cli.status(["compare", "old.yaml", "new.yaml", *QUICK, "--labels", "room.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    begins = [
+        "room.yaml:2:3: metrics.agenda_orign: there is no such metric; did you mean agenda_origin?",
+        "room.yaml:3:11: metrics.burden: the text has 64 characters; write at most 60",
+        "room.yaml:4:10: metrics.trust: a list stands where a text belongs",
+        "room.yaml:5:13: scenarios.neu: there is no such scenario, neither shipped nor in this command; did you mean",
+        "room.yaml:6:1: kind: there is no such section in a labels file; did you mean kinds?",
+        "room.yaml:7:23: kinds.residents: this key stands here twice",
+    ]
+    for line, begin in zip(err.splitlines(), begins, strict=True):
+        assert line.startswith(begin)
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "room.yaml: there is no such file"),
+        ("", "room.yaml:1:1: the file is empty; begin with the line metrics:"),
+        ("- a", "room.yaml:1:1: a labels file is lines 'key: value'"),
+        ("metrics: [burden]", "room.yaml:1:10: metrics: lines belong here, one for each metric"),
+        ("metrics: {burden: 'a", "room.yaml:1:19: the quote that opens here is not closed"),
+    ],
+)
+def test_a_labels_file_that_is_none(text: str | None, words: str) -> None:
+    if text is not None:
+        Path("room.yaml").write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        read_labels("room.yaml")
+    assert str(caught.value).startswith(words)
+
+
+def test_a_bundle_brings_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("room.yaml").write_text(ROOM)
+    words = [*QUICK, "--months", "2", "--labels", "room.yaml", "--bundle", "a.zip"]
+    assert cli.status(["compare", "old.yaml", "new.yaml", *words]) == 0
+    inside = packed("a.zip")
+    assert inside["labels.yaml"].decode() == ROOM
+    assert inside["README.txt"].decode().splitlines()[-1].endswith("--labels labels.yaml")
