@@ -11,7 +11,7 @@ import pytest
 
 from cej_sim import reference
 from cej_sim.metrics import METRICS
-from cej_sim.month import RULES
+from cej_sim.month import PHASE_NAMES, RULES
 from cej_sim.parameters import CONDITIONS, PRINCIPLES, Parameter
 from cej_sim.reading import MONTHS
 from cej_sim.scenario import COMMUNITY, GROUP, ISSUE, NETWORK
@@ -81,3 +81,34 @@ def test_tags_and_effects_are_told(parameter: Parameter):
     tags = (parameter.principle, parameter.condition, parameter.factor, parameter.sustainability)
     assert cells[4].count(": ") == sum(tag is not None for tag in tags)
     assert parameter.unit in cells[2] or parameter.kind in ("choice", "switch")
+
+
+# The glossary
+
+GLOSSARY = (ROOT / "scenarios" / "GLOSSARY.md").read_text(encoding="utf-8")
+ENTRIES = [(term, " ".join(text.split())) for term, text in re.findall(
+    r"^- \*\*([^*]+)\*\*: (.*(?:\n  .*)*)", GLOSSARY, re.MULTILINE)]  # fmt: skip
+CHOICES = [(p.path, word) for p in DECLARED for word in p.choices]
+GENERAL = [term for term, _ in re.findall(r"^- \*\*([^*]+)\*\*(:)", GLOSSARY.split("\n## ")[1], re.MULTILINE)]
+
+
+@pytest.mark.parametrize("word", [*PHASE_NAMES, *reference.FAMILIES, *(word for _, word in CHOICES)])
+def test_phases_families_and_choices_have_an_entry(word):
+    assert word in dict(ENTRIES)
+
+
+def test_entries_are_short_and_stand_once():
+    terms = [term for term, _ in ENTRIES]
+    assert len(terms) == len(set(terms)) == GLOSSARY.count("\n- **")
+    for term, text in ENTRIES:
+        assert 20 < len(text) < 330, term
+        assert text.endswith((".", ".)")), term
+    assert sorted(GENERAL, key=str.lower) == GENERAL
+    assert 35 <= len(GENERAL) <= 60
+
+
+def test_links_lead_somewhere():
+    for page in (PAGE, GLOSSARY):
+        places = [place for place in re.findall(r"\]\(([^)\s]+)\)", page) if "://" not in place]
+        assert places
+        assert [place for place in places if not (ROOT / "scenarios" / place.split("#")[0]).exists()] == []
