@@ -339,6 +339,13 @@ def check_answer(content: bytes, folder: Path) -> bool:
     text = content.decode("utf-8-sig")
     data = YAML(typ="safe", pure=True).load(text)
     assert list(unknown_keys(data, SCHEMA, SCHEMA["$defs"])) == []
+    for path, value in found.scenario.values.items():
+        said = data
+        for key in path.split("."):
+            said = said.get(key) if isinstance(said, dict) else None
+        assert said is None or PARAMETERS[path].encode(said) == PARAMETERS[path].encode(value), path
+    for key, items in (("issues", found.scenario.issues), ("events", found.scenario.events)):
+        assert key not in data or len(data[key]) == len(items), key
     return True
 
 
@@ -446,3 +453,25 @@ def test_every_key_misspelt_in_every_way_is_reported(name, tmp_path):
     for key in keys_of(reading.parse(text, name)):
         for word in misspelt(key.word):
             check_renamed(text, [key], [word], tmp_path)
+
+
+# Numbers out of bounds
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_number_out_of_bounds_is_reported_at_its_place(name, tmp_path):
+    found = reading.read(name)
+    lines = SHIPPED[name].read_text(encoding="utf-8").split("\n")
+    numbers = {
+        path: place
+        for path, place in found.places.items()
+        if path in PARAMETERS and not PARAMETERS[path].choices and Path(place.file).name == SHIPPED[name].name
+    }
+    for path, place in sorted(numbers.items(), key=lambda item: item[1].column, reverse=True):
+        line, start = lines[place.line - 1], place.column - 1
+        wrong = f"{PARAMETERS[path].high * 1.01 + 1:.0f}"
+        lines[place.line - 1] = line[:start] + re.sub(r"^[-+.\w]+", wrong, line[start:])
+    file = tmp_path / "numbers.yaml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    said = {(problem.line, problem.path) for problem in reading.read(file).problems}
+    assert {(place.line, path) for path, place in numbers.items()} <= said
