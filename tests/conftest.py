@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.register_assert_rewrite("books")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> None:

@@ -109,6 +109,9 @@ def test_the_source_archive_can_be_tested(built):
         "docs/comparison.png",
         ".ci/run",
         "scenarios/scenario.schema.json",
+        "scenarios/README.md",
+        "scenarios/REFERENCE.md",
+        "scenarios/GLOSSARY.md",
     }
     wanted |= {f"scenarios/{name}" for name in SCENARIOS}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
