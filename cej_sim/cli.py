@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -25,6 +26,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from cej_sim.comparison import Labels
+    from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
 
 #: Set to anything to get the traceback of a failure.
@@ -100,6 +103,12 @@ Out = Annotated[
 ]
 
 
+Shown = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="FILE", help="Words to show instead of the usual ones; no number changes."),
+]
+
+
 # Commands
 
 
@@ -142,6 +151,7 @@ def run(
     seed: Seed = "0",
     settings: Set = None,
     out: Out = None,
+    labels: Shown = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
     asked = _prepare([name], runs, seed, months, settings, out, allow_unequal_budgets=True)
@@ -149,14 +159,31 @@ def run(
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
 
+    (scenario,) = asked.scenarios
+    against = _held_against(scenario, settings or [])
+    words = _words(labels, [scenario, *against])
     for remark in _remarks(asked.scenarios, settings or []):
         _say(f"Note: {remark}.")
-    (scenario,) = asked.scenarios
-    with _progress(f"{scenario.title}, {_count(asked.runs, 'run')}") as advance:
-        result = simulate(scenario, asked.runs, asked.seed, asked.months, progress=advance, command=_command(context))
+    title = f"{scenario.title}, {_count(asked.runs, 'run')}"
+    if against:
+        title += f", and for its predictions {' and '.join(other.title for other in against)}"
+    with _progress(title) as advance:
+        result = simulate(
+            scenario,
+            asked.runs,
+            asked.seed,
+            asked.months,
+            progress=advance,
+            against=against,
+            command=_command(context),
+        )
+    result = replace(result, labels=words)
+    for remark in result.provenance["warnings"]:
+        _say(f"Note: {remark}.")
     files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
-    _show(render_summary(summary, scenario.title), files)
+    with result.showing():
+        _show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)], files)
 
 
 @app.command()
@@ -168,9 +195,18 @@ def compare(
     seed: Seed = "0",
     settings: Set = None,
     out: Out = None,
+    labels: Shown = None,
     allow_unequal_budgets: Annotated[
         bool, typer.Option("--allow-unequal-budgets", help="Compare scenarios although one has more money.")
     ] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle",
+            metavar="FILE.zip",
+            help="Also pack scenario files, differences, predictions and results into one file, for handing in.",
+        ),
+    ] = None,
 ) -> None:
     """Run scenarios side by side with common luck; the first is compared with each of the others.
 
@@ -179,14 +215,23 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
-    asked = _prepare(names, runs, seed, months, settings, out, allow_unequal_budgets)
+    asked = _prepare(names, runs, seed, months, settings, out, allow_unequal_budgets, bundle)
 
+    from cej_sim import bundle as packing
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
+    try:
+        gathered = packing.gather([one.path for one in asked.scenarios if one.path is not None] if bundle else [])
+        packing.places(list(gathered[0]))
+    except packing.BundleError as error:
+        raise InputError(*(f"--bundle: {line}" for line in str(error).splitlines())) from None
+    words = _words(labels, asked.scenarios)
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         _say(f"Note: {remark}.")
+    for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
+        _say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
     titles = " and ".join(scenario.title for scenario in asked.scenarios)
     with warnings.catch_warnings(), _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
@@ -199,8 +244,22 @@ def compare(
             allow_unequal_budgets=allow_unequal_budgets,
             command=_command(context),
         )
+    result = replace(result, labels=words)
     files = result.save(asked.directory)
-    _show(render(result.table, result.titles), files)
+    if bundle:
+        options = ["--runs", asked.runs, "--seed", asked.seed]
+        options += [] if asked.months is None else ["--months", asked.months]
+        options += [word for setting in settings or [] for word in ("--set", setting)]
+        options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
+        extra = {"labels.yaml": Path(labels).read_bytes()} if labels else {}
+        options += ["--labels", "labels.yaml"] if labels else []
+        again = shlex.join(map(str, options))
+        files = [
+            *files,
+            packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again, extra),
+        ]
+    with result.showing():
+        _show([render(result.table, result.titles), *_predictions(result)], files)
 
 
 @app.command()
@@ -274,6 +333,7 @@ def _prepare(
     settings: Sequence[str] | None,
     out: str | None,
     allow_unequal_budgets: bool,
+    bundle: str | None = None,
 ) -> Request:
     """The scenarios with the settings made, the numbers, and the directory for the results.
 
@@ -310,6 +370,13 @@ def _prepare(
         check_output(directory)
     except OutputError as error:
         problems.append(f"--out: {error}")
+    if bundle is not None:
+        from cej_sim.bundle import BundleError, check_bundle
+
+        try:
+            check_bundle(Path(bundle))
+        except BundleError as error:
+            problems.append(f"--bundle: {error}")
     if problems:
         raise InputError(*problems)
     return Request(scenarios, directory, numbers["runs"], numbers["seed"], numbers.get("months"))
@@ -342,6 +409,37 @@ def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scen
             scenario = None
         scenarios.append(scenario)
     return scenarios, problems
+
+
+def _held_against(scenario: Scenario, settings: Sequence[str]) -> list[Scenario]:
+    """The scenarios that a scenario's predictions are held against, but for itself, with the settings made.
+
+    Raises:
+        InputError: With every mistake in them.
+    """
+    from cej_sim.runs import wanted_for_predictions
+
+    loaded, problems = _load(list(wanted_for_predictions({scenario.name: scenario})), settings)
+    if problems:
+        raise InputError(*problems)
+    return [other for other in loaded if other is not None]
+
+
+def _words(file: str | None, scenarios: Sequence[Scenario]) -> Labels | None:
+    """What a labels file says, if one is named.
+
+    Raises:
+        InputError: With every mistake in it.
+    """
+    if file is None:
+        return None
+    from cej_sim.labels import read_labels
+    from cej_sim.reading import ScenarioError
+
+    try:
+        return read_labels(file, [scenario.name for scenario in scenarios])
+    except ScenarioError as error:
+        raise InputError(*str(error).splitlines()) from None
 
 
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:
@@ -378,9 +476,18 @@ def _console() -> Console:
     return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
 
 
-def _show(tables: RenderableType, files: Sequence[Path]) -> None:
+def _predictions(result: Result) -> list[RenderableType]:
+    """The table of predictions, if there are any."""
+    from cej_sim.predictions import render
+
+    return [] if result.predictions.empty else ["", render(result.predictions, result.all_titles)]
+
+
+def _show(tables: Sequence[RenderableType], files: Sequence[Path]) -> None:
     """Print tables, and where everything was written."""
-    _console().print(tables)
+    console = _console()
+    for table in tables:
+        console.print(table)
     print("\nWritten:")
     for file in files:
         print(f"  {file}")

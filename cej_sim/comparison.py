@@ -7,9 +7,12 @@ from what *happened* in every table made here, and no outcomes are added up into
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +87,53 @@ FEWEST_ALIKE = 6
 _ROUNDING = 1e-12
 
 Verdict = Literal["a", "b", "higher", "lower", "cannot tell", "no difference", "has ended"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Words that take the place of others where results are shown; no table and no number ever changes with them.
+
+    Attributes:
+        metrics: Metric -> what it is called.
+        scenarios: Scenario name -> its title.
+        kinds: A word for a kind of agent, such as ``residents`` -> what it is called within other labels.
+    """
+
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    scenarios: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+_USUAL = Labels()
+_SHOWN: ContextVar[Labels] = ContextVar("labels", default=_USUAL)
+
+
+@contextmanager
+def labeled(labels: Labels) -> Iterator[None]:
+    """Show these words in everything that is made inside."""
+    before = _SHOWN.set(labels)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
+
+def label_of(metric: Metric) -> str:
+    """What a metric is called where it is shown."""
+    return _SHOWN.get().metrics.get(metric.name) or worded(metric.label)
+
+
+def worded(text: str) -> str:
+    """A text with the words for kinds of agents that are in force; what began with a capital letter still does."""
+    kinds = _SHOWN.get().kinds
+    if not kinds:
+        return text
+
+    def put(found: re.Match[str]) -> str:
+        word = kinds[found[0].lower()]
+        return word[:1].upper() + word[1:] if found[0][0].isupper() else word
+
+    return re.sub(rf"\b({'|'.join(kinds)})\b", put, text, flags=re.IGNORECASE)
 
 
 def key_metrics() -> tuple[Metric, ...]:
@@ -479,7 +529,7 @@ def setting_lines(table: pd.DataFrame) -> list[tuple[str, Line]]:
             found.setdefault(cells, (line, []))[1].append(str(line.month))
     order = list(BY_NAME)
     return [
-        (f"{line.metric.label}, month{'s' if len(months) > 1 else ''} {', '.join(months)}", line)
+        (f"{label_of(line.metric)}, month{'s' if len(months) > 1 else ''} {', '.join(months)}", line)
         for line, months in sorted(found.values(), key=lambda pair: (order.index(pair[0].metric.name), pair[0].month))
     ]
 
@@ -583,7 +633,7 @@ def _outcomes(pair: pd.DataFrame, month: int, titles: tuple[str, str], names: Co
             family = line.metric.family
             grid.add_row(Text(FAMILIES[family], style="bold"))
         grid.add_row(
-            _label(f"{line.metric.label} {arrow(line.metric)}".rstrip()),
+            _label(f"{label_of(line.metric)} {arrow(line.metric)}".rstrip()),
             line.a,
             line.b,
             line.difference,
@@ -692,7 +742,7 @@ def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) 
                 family = metric.family
                 grid.add_row(Text(FAMILIES[family], style="bold"))
             grid.add_row(
-                _label(f"{metric.label} {arrow(metric)}".rstrip()),
+                _label(f"{label_of(metric)} {arrow(metric)}".rstrip()),
                 *(Text(_spread(cells[metric.name, month], metric)) for month in months),
             )
         parts += [grid, Text()]

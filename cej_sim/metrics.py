@@ -21,6 +21,7 @@ METRICS: tuple[Metric, ...] = (
         "problem",
         better="down",
         outlives=True,
+        factor=7,
     ),
     Metric(
         "disparity_ratio",
@@ -48,6 +49,7 @@ METRICS: tuple[Metric, ...] = (
         "problem",
         better="up",
         outlives=True,
+        sustainability=2,
     ),
     Metric(
         "structural_level",
@@ -57,6 +59,7 @@ METRICS: tuple[Metric, ...] = (
         "problem",
         better="down",
         outlives=True,
+        sustainability=3,
     ),
     Metric(
         "policy_wins",
@@ -66,6 +69,7 @@ METRICS: tuple[Metric, ...] = (
         "problem",
         better="up",
         outlives=True,
+        sustainability=3,
     ),
     # The staircase, and power
     Metric(
@@ -171,6 +175,7 @@ METRICS: tuple[Metric, ...] = (
         "people",
         better="up",
         outlives=True,
+        factor=3,
     ),
     Metric(
         "institution_exits",
@@ -224,6 +229,7 @@ METRICS: tuple[Metric, ...] = (
         "Share of tasks done by members, times the residents' part of the residents and institutions present.",
         "people",
         better="up",
+        sustainability=1,
     ),
     # Process
     Metric(
@@ -308,9 +314,10 @@ METRICS: tuple[Metric, ...] = (
         "One minus half the distance between the agenda and the burdens of the most affected.",
         "process",
         better="up",
+        factor=1,
     ),
     # Money and life
-    Metric("funded", "Funded", "yes/no", "1 while the grant is paid.", "money", outlives=True),
+    Metric("funded", "Funded", "yes/no", "1 while the grant is paid.", "money", outlives=True, sustainability=4),
     Metric("alive", "Coalition exists", "yes/no", "1 until the coalition ends.", "money", better="up", outlives=True),
 )
 

@@ -49,6 +49,15 @@ SUSTAINABILITY = {
     4: "Resources",
 }
 
+#: The five duties of funders, as the essay's call to action lists them.
+DUTIES = {
+    1: "Equity and justice as the top priority",
+    2: "Longer commitment and support",
+    3: "Tolerance of controversy",
+    4: "Support for shifting power",
+    5: "Readiness for conflict",
+}
+
 Value = float | int | bool | str
 
 
@@ -69,6 +78,7 @@ class Parameter:
         condition: The CI condition (a key of ``CONDITIONS``) that it expresses, if any.
         factor: The number of the Roussos-Fawcett factor that it expresses, if any.
         sustainability: The number of Wolff's prong that it expresses, if any.
+        duty: The number of the funders' duty that it expresses, if any.
         choices: The words allowed, for a choice; its number in the engine is its position.
         kind: ``"number"``, ``"count"``, ``"switch"`` or ``"choice"``.
     """
@@ -86,6 +96,7 @@ class Parameter:
     condition: str | None = None
     factor: int | None = None
     sustainability: int | None = None
+    duty: int | None = None
     choices: tuple[str, ...] = ()
     kind: Literal["number", "count", "switch", "choice"] = "number"
 
@@ -159,6 +170,7 @@ class Metric:
         nature: ``"set"`` for what a scenario sets, ``"happened"`` for what came of it.
         better: Which direction is better, ``"up"``, ``"down"`` or ``"neither"``.
         outlives: Whether it means something after the coalition has ended; else it is not compared then.
+        factor, sustainability: Number of the Roussos-Fawcett factor and of Wolff's prong that it tells of, if any.
     """
 
     name: str
@@ -169,3 +181,5 @@ class Metric:
     nature: Literal["set", "happened"] = "happened"
     better: Literal["up", "down", "neither"] = "neither"
     outlives: bool = False
+    factor: int | None = None
+    sustainability: int | None = None

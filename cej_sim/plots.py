@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cej_sim.comparison import BY_NAME, FAMILIES, last_month, scenario_names, short, while_it_exists
+from cej_sim.comparison import BY_NAME, FAMILIES, label_of, last_month, scenario_names, short, while_it_exists
 from cej_sim.parameters import Metric
 
 #: The outcomes of a figure with six panels: at least one of every family, the strengths of either side among them.
@@ -324,7 +324,7 @@ def _better(metric: Metric) -> str:
 def _full_label(metric: Metric) -> str:
     """The plain label, with the unit where the axis does not tell it."""
     unit = {"yes/no": "share of runs", "hours": "hours a month"}.get(metric.unit)
-    return f"{metric.label} ({unit})" if unit else metric.label
+    return f"{label_of(metric)} ({unit})" if unit else label_of(metric)
 
 
 def _draw_panel(

@@ -32,6 +32,7 @@ FILE = "provenance.json"
 RESULT_FILES = (
     "monthly.parquet",
     "comparison.csv",
+    "predictions.csv",
     "changes.parquet",
     "comparison.png",
     "run.png",
@@ -91,6 +92,7 @@ def describe(
     engine: str,
     command: str | None = None,
     warnings: Sequence[str] = (),
+    against: Mapping[str, Scenario] | None = None,
 ) -> dict[str, Any]:
     """Everything needed to compute a result again, as plain data.
 
@@ -102,7 +104,21 @@ def describe(
         engine: Hash of the engine's sources.
         command: The command line, or None where Python code asked for the result.
         warnings: What a reader of the result should be told.
+        against: Scenarios that were run only because predictions are held against them, by name.
     """
+
+    def told(named: Mapping[str, Scenario]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "label": scenario.label,
+                "description": scenario.description,
+                "hash": scenario.hash(),
+                "resolved": scenario.resolved(),
+            }
+            for name, scenario in named.items()
+        ]
+
     return {
         "software": SOFTWARE,
         "format": FORMAT,
@@ -118,16 +134,8 @@ def describe(
         "warnings": list(warnings),
         "versions": _library_versions(),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
-        "scenarios": [
-            {
-                "name": name,
-                "label": scenario.label,
-                "description": scenario.description,
-                "hash": scenario.hash(),
-                "resolved": scenario.resolved(),
-            }
-            for name, scenario in scenarios.items()
-        ],
+        "scenarios": told(scenarios),
+        "against": told(against or {}),
     }
 
 

@@ -166,8 +166,8 @@ def _is_file(path: Path) -> bool:
 # Text of a file
 
 
-def _text_of(path: Path, shown: str) -> str:
-    """The text of a scenario file.
+def _text_of(path: Path, shown: str, what: str = "scenario") -> str:
+    """The text of a file of words and numbers, a scenario unless it is said what else.
 
     Raises:
         ScenarioError: If it is missing, a directory, unreadable, too large, binary or not UTF-8.
@@ -175,9 +175,9 @@ def _text_of(path: Path, shown: str) -> str:
     whole = Place(shown)
     try:
         if path.is_dir():
-            _stop(whole, "this is a directory; name a scenario file in it, such as name.yaml")
+            _stop(whole, f"this is a directory; name a {what} file in it, such as name.yaml")
         if path.exists() and not path.is_file():
-            _stop(whole, "this is not an ordinary file; name a scenario file, such as name.yaml")
+            _stop(whole, f"this is not an ordinary file; name a {what} file, such as name.yaml")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except ScenarioError:
@@ -189,11 +189,11 @@ def _text_of(path: Path, shown: str) -> str:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
         _stop(whole, f"the file cannot be read ({reason.lower()}); check its name and your right to read it")
     if len(content) > MAX_BYTES:
-        _stop(whole, f"the file is larger than {MAX_BYTES:,} bytes; a scenario is a short text, so name another file")
+        _stop(whole, f"the file is larger than {MAX_BYTES:,} bytes; a {what} file is short, so name another one")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         _stop(whole, "the file is saved as UTF-16; save it as UTF-8 (plain text)")
     if b"\0" in content:
-        _stop(whole, "the file is binary, not text; name a scenario file, such as name.yaml")
+        _stop(whole, f"the file is binary, not text; name a {what} file, such as name.yaml")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -263,8 +263,8 @@ class ListNode:
 Node = ScalarNode | MapNode | ListNode
 
 
-def parse(text: str, file: str) -> MapNode:
-    """The nodes of a YAML text, whose root must be a map.
+def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_version: {SCHEMA_VERSION}") -> MapNode:
+    """The nodes of a YAML text, whose root must be a map; mistakes speak of ``what``, and of its first line.
 
     Built from the parser's events, so that nothing is constructed, nothing recurses, and a text that would
     grow without bounds is given up early.
@@ -280,7 +280,7 @@ def parse(text: str, file: str) -> MapNode:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                _stop(place, "a second document begins here; a scenario is one document, so remove the line ---")
+                _stop(place, f"a second document begins here; {what} is one document, so remove the line ---")
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             _add(stack, stack.pop())
         elif isinstance(event, yaml.NodeEvent):
@@ -301,18 +301,18 @@ def parse(text: str, file: str) -> MapNode:
                 anchors[event.anchor] = node
             nodes += node.size
             if nodes > MAX_NODES:
-                _stop(place, f"the file holds more than {MAX_NODES:,} keys and values; a scenario needs far fewer")
+                _stop(place, f"the file holds more than {MAX_NODES:,} keys and values; {what} needs far fewer")
             if len(stack) + node.depth > MAX_DEPTH:
-                _stop(place, f"more than {MAX_DEPTH} sections lie in each other here; a scenario needs fewer")
+                _stop(place, f"more than {MAX_DEPTH} sections lie in each other here; {what} needs fewer")
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 stack.append(node)  # type: ignore[arg-type]
             else:
                 _add(stack, node)
     root = top.items[0] if top.items else None
     if root is None or (isinstance(root, ScalarNode) and root.value is None):
-        _stop(Place(file, 1, 1), f"the file is empty; begin with the line schema_version: {SCHEMA_VERSION}")
+        _stop(Place(file, 1, 1), f"the file is empty; begin with the line {begin}")
     if not isinstance(root, MapNode):
-        _stop(root.place, f"a scenario is lines 'key: value'; begin with the line schema_version: {SCHEMA_VERSION}")
+        _stop(root.place, f"{what} is lines 'key: value'; begin with the line {begin}")
     return root
 
 

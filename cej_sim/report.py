@@ -13,6 +13,7 @@ from html import escape
 import pandas as pd
 
 from cej_sim import plots
+from cej_sim import predictions as judged
 from cej_sim.comparison import (
     FAMILIES,
     KEY_METRICS,
@@ -21,6 +22,7 @@ from cej_sim.comparison import (
     arrow,
     compare_table,
     format_value,
+    label_of,
     last_month,
     lines,
     metrics_in,
@@ -31,6 +33,7 @@ from cej_sim.comparison import (
     setting_lines,
     summary_table,
     when,
+    worded,
 )
 from cej_sim.metrics import METRICS
 from cej_sim.parameters import Metric
@@ -115,6 +118,8 @@ def html_report(
     grant_end: Mapping[str, int] | None = None,
     remarks: Sequence[str] = (),
     months: Iterable[int] = MONTHS,
+    predictions: pd.DataFrame | None = None,
+    prediction_titles: Mapping[str, str] | None = None,
 ) -> str:
     """Make the page.
 
@@ -131,6 +136,8 @@ def html_report(
         grant_end: Scenario name -> month in which its grant ends; None reads it from ``funded``.
         remarks: What a reader should be told before anything else, such as unequal budgets.
         months: The months of the tables where ``table`` is None.
+        predictions: What ``predictions.judge`` returned.
+        prediction_titles: Scenario name -> title, also of scenarios that only predictions are held against.
 
     Returns:
         A complete HTML document.
@@ -153,6 +160,7 @@ def html_report(
         _trajectories(monthly, titles, grant_end, runs),
         _staircases(monthly, titles, runs),
         _tables(table, titles) if others and table is not None else _summary(monthly, first, months),
+        _predictions(predictions, prediction_titles or titles) if predictions is not None else "",
         _log(changes, monthly, titles) if changes is not None else "",
         _meanings(monthly.columns),
         _reproduce(command, runs, seed, version, last_month(monthly)),
@@ -242,10 +250,9 @@ def _table(caption: str, head: str, rows: Iterable[str]) -> str:
 def _named(metric: Metric) -> str:
     """A metric's label with its better direction."""
     if metric.better == "neither":
-        return _text(metric.label)
-    return (
-        f'{_text(metric.label)}&nbsp;<span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
-    )
+        return _text(label_of(metric))
+    mark = f'<span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
+    return f"{_text(label_of(metric))}&nbsp;{mark}"
 
 
 def _swatch(place: int) -> str:
@@ -280,7 +287,7 @@ def _compared(
         head = _header_row([("Rule", False), *((title, False) for title in titles.values())])
         rows = [
             _row(
-                f"<code>{_text(rule)}</code>",
+                f"<code>{_text(worded(str(rule)))}</code>",
                 (_cell(title, _text(_plain(value))) for title, value in zip(titles.values(), values, strict=True)),
             )
             for rule, *values in differences
@@ -312,7 +319,7 @@ def _trajectories(
             _figure(
                 plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
                 _panel_alt(monthly, titles, metric),
-                metric.label,
+                label_of(metric),
                 _hint(metric),
             )
             for metric in chosen
@@ -343,7 +350,7 @@ def _panel_alt(monthly: pd.DataFrame, titles: Mapping[str, str], metric: Metric)
             f"{title}: {format_value(start['mean'], metric)} in month {values.index[0]}, "
             f"{format_value(end['mean'], metric)} in month {values.index[-1]}"
         )
-    return f"{metric.label}, mean of the runs. " + "; ".join(parts) + "."
+    return f"{label_of(metric)}, mean of the runs. " + "; ".join(parts) + "."
 
 
 def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> str:
@@ -356,9 +363,10 @@ def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> 
         )
         figures.append(_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title))
     spread = " Black lines show the middle 80% of runs." if runs > 1 else ""
+    who, whose = (_text(worded(word)) for word in ("residents", "Residents"))
     return (
-        f"<section><h2>The residents' staircase: seats, votes, say, ideas</h2>\n"
-        f"<p>Residents' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, "
+        f"<section><h2>The {who}' staircase: seats, votes, say, ideas</h2>\n"
+        f"<p>{whose}' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, "
         f"which the rules set. Solid: <strong>say</strong>, the weight they had in deciding that month, and "
         f"<strong>ideas</strong>, the part of the agenda that began with them; these happen, and no rule "
         f"sets them.{spread}</p>"
@@ -386,6 +394,33 @@ def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
             if more:
                 parts.append(f"<details><summary>The other outcomes, {_text(when(month))}</summary>{more}</details>")
     return "".join(parts) + "</section>\n"
+
+
+def _predictions(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    if table.empty:
+        return ""
+    columns = (("What was expected", False), ("Difference", True), ("95% interval", True), ("Pairs of runs", True))
+    rows = [
+        _row(
+            _text(line.said),
+            (
+                _cell("Difference", line.difference or "none", "number"),
+                _cell("95% interval", line.interval or "none", "number"),
+                _cell("Pairs of runs", line.runs or "none", "number"),
+                _cell(
+                    "What came out",
+                    _text(f"{line.verdict}: {line.remark}" if line.remark else line.verdict),
+                    "better" if line.verdict in (judged.AS_EXPECTED, judged.SURPRISE) else "unsure",
+                ),
+            ),
+        )
+        for line in judged.lines(table, titles)
+    ]
+    return (
+        f"<section><h2>Predictions</h2>\n<p>{_text(judged.HOW_TO_READ)}</p>"
+        + _table("What was expected, and what came out", _header_row([*columns, ("What came out", False)]), rows)
+        + "</section>\n"
+    )
 
 
 def _settings(pair: pd.DataFrame, a: str, b: str) -> str:
@@ -567,9 +602,9 @@ def _meanings(columns: Collection[str]) -> str:
             direction = "set by the rules, not an outcome" if metric.nature == "set" else _DIRECTIONS[metric.better]
             rows.append(
                 _row(
-                    _text(metric.label),
+                    _text(label_of(metric)),
                     (
-                        _cell("Definition", _text(metric.meaning), "prose"),
+                        _cell("Definition", _text(worded(metric.meaning)), "prose"),
                         _cell("Unit", _text(metric.unit)),
                         _cell("Better", _text(direction)),
                         _cell("Column", f"<code>{_text(metric.name)}</code>"),

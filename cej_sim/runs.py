@@ -14,7 +14,8 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +35,9 @@ from cej_sim.warmup import prepare, usable_processors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from cej_sim.comparison import Labels
+    from cej_sim.predictions import Prediction
 
 #: The months at which a comparison is tabulated (those that were run, and the last).
 TABLE_MONTHS = (24, 60, 120)
@@ -247,6 +251,63 @@ def memory_problems(scenarios: int, runs: int, months: int) -> list[str]:
     ]
 
 
+# Predictions
+
+
+def _file_of(name_or_path: str) -> str:
+    """The one path of a scenario that a shipped name or a path stands for."""
+    from cej_sim.reading import shipped
+
+    return os.path.realpath(shipped().get(name_or_path, name_or_path))
+
+
+def held_against(against: str, predicting: str, scenarios: Mapping[str, Scenario]) -> str | None:
+    """The name that the scenario of an expectation has among some scenarios; None where it is not there.
+
+    It is the same file, or, for scenarios without a file, the same name. The predicting one itself comes last.
+    """
+    file = _file_of(against)
+    found = [
+        name
+        for name, one in scenarios.items()
+        if (one.name == against if one.path is None else os.path.realpath(one.path) == file)
+    ]
+    return next((name for name in found if name != predicting), found[0] if found else None)
+
+
+def predictions_of(scenarios: Mapping[str, Scenario], among: Mapping[str, Scenario] | None = None) -> list[Prediction]:
+    """What scenarios expect, as ``predictions.judge`` wants it; ``among`` are all those that are run."""
+    from cej_sim.predictions import Prediction
+
+    return [
+        Prediction(
+            name,
+            one.metric,
+            one.month,
+            one.direction,
+            one.against,
+            held_against(one.against, name, scenarios if among is None else among),
+        )
+        for name, scenario in scenarios.items()
+        for one in scenario.expect
+    ]
+
+
+def wanted_for_predictions(scenarios: Mapping[str, Scenario]) -> dict[str, list[str]]:
+    """Scenarios that predictions are held against and that are not there: name or path -> titles of who predicts."""
+    from cej_sim.reading import shipped
+
+    known, wanted = shipped(), dict[str, list[str]]()
+    for one in predictions_of(scenarios):
+        if one.other is None:
+            path = Path(one.against)
+            inside = one.against not in known and path.is_relative_to(Path.cwd())
+            shown = str(path.relative_to(Path.cwd())) if inside else one.against
+            who = wanted.setdefault(shown, [])
+            who += [title for title in [scenarios[one.scenario].title] if title not in who]
+    return wanted
+
+
 # Computing
 
 
@@ -328,12 +389,13 @@ def _compute(
     scenarios: Mapping[str, Scenario],
     run_numbers: Sequence[int],
     seed: int,
-    months: int,
+    months: int | Mapping[str, int],
     threads: int,
     progress: Progress | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run every scenario with every run number of a seed: the monthly table and the changes."""
-    out = {name: np.empty((len(run_numbers), months + 1, len(METRICS))) for name in scenarios}
+    length = dict.fromkeys(scenarios, months) if isinstance(months, int) else months
+    out = {name: np.empty((len(run_numbers), length[name] + 1, len(METRICS))) for name in scenarios}
     events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
     changes: dict[tuple[str, int], list[dict[str, Any]]] = {}
 
@@ -383,25 +445,45 @@ class Result:
             and one per metric (see ``metrics.METRICS`` for units).
         changes: The dated log; columns ``scenario run month event category subject count text``.
         provenance: Versions, resolved scenarios, seed: everything needed to compute this again.
+        predictions: What the scenarios' files expect and what came out, in the columns of ``predictions.csv``; see
+            ``predictions.judge`` for their meaning. Empty where they expect nothing.
+        against: Scenarios that were run only to judge predictions, by name; no table holds them.
+        labels: Words to show in the picture and the report instead of the usual ones; see ``labels.read_labels``.
     """
 
     scenarios: dict[str, Scenario]
     monthly: pd.DataFrame
     changes: pd.DataFrame
     provenance: dict[str, Any]
+    predictions: pd.DataFrame = field(kw_only=True)
+    against: dict[str, Scenario] = field(kw_only=True, default_factory=dict)
+    labels: Labels | None = field(kw_only=True, default=None)
     _picture: ClassVar[str] = "run.png"
 
     @property
     def titles(self) -> dict[str, str]:
         """Name -> title for people."""
-        return titles(self.scenarios)
+        return {name: title for name, title in self.all_titles.items() if name in self.scenarios}
+
+    @property
+    def all_titles(self) -> dict[str, str]:
+        """The titles, also of the scenarios that were run only to judge predictions."""
+        scenarios, given = {**self.scenarios, **self.against}, self.labels.scenarios if self.labels else {}
+        return titles({name: replace(one, label=given.get(one.name, one.label)) for name, one in scenarios.items()})
+
+    def showing(self) -> AbstractContextManager[None]:
+        """In this context, everything is shown in the result's own words; see ``labels``."""
+        from cej_sim.comparison import Labels, labeled
+
+        return labeled(self.labels or Labels())
 
     def plot(self) -> Figure:
         """The runs' trajectories as a matplotlib figure."""
         from cej_sim import plots
 
         (name,) = self.scenarios
-        return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
+        with self.showing():
+            return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
 
     def _grant_ends(self) -> dict[str, int]:
         """Scenario -> month in which its grant ends for good, where that is within the months run."""
@@ -428,7 +510,11 @@ class Result:
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         """File name -> what writes it at a path."""
         note = provenance.one_line(self.provenance)
+        predicted: dict[str, Callable[[Path], None]] = {
+            "predictions.csv": lambda path: self.predictions.to_csv(path, index=False, lineterminator="\n")
+        }
         return {
+            **({} if self.predictions.empty else predicted),
             "monthly.parquet": lambda path: _write_parquet(self.monthly, path, note),
             "changes.parquet": lambda path: _write_parquet(self.changes, path, note),
             self._picture: lambda path: self.plot().savefig(
@@ -441,19 +527,22 @@ class Result:
         """The page that explains and shows everything."""
         from cej_sim import report
 
-        return report.html_report(
-            self.monthly,
-            self.titles,
-            **self._footer(),
-            command=self.provenance["command"],
-            table=table,
-            descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
-            differences=differing_rules(self.scenarios),
-            changes=self.changes,
-            grant_end=self._grant_ends(),
-            remarks=self.provenance["warnings"],
-            months=table_months(self.provenance["months"]),
-        )
+        with self.showing():
+            return report.html_report(
+                self.monthly,
+                self.titles,
+                **self._footer(),
+                command=self.provenance["command"],
+                table=table,
+                descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
+                differences=differing_rules(self.scenarios),
+                changes=self.changes,
+                grant_end=self._grant_ends(),
+                remarks=self.provenance["warnings"],
+                months=table_months(self.provenance["months"]),
+                predictions=self.predictions,
+                prediction_titles=self.all_titles,
+            )
 
     def __repr__(self) -> str:
         """What was computed, in a line."""
@@ -480,7 +569,8 @@ class Comparison(Result):
         """Trajectories with bands and the residents' staircase, as a matplotlib figure."""
         from cej_sim import plots
 
-        return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
+        with self.showing():
+            return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         return {
@@ -517,6 +607,7 @@ def simulate(
     threads: int | None = None,
     progress: Progress | None = None,
     *,
+    against: Sequence[Scenario] = (),
     command: str | None = None,
 ) -> Result:
     """Run one scenario many times.
@@ -528,18 +619,32 @@ def simulate(
         months: Where to stop; the scenario's own horizon by default, and at most that.
         threads: How many runs at a time; by default as many as there are usable processors.
         progress: Called with (runs done, runs in all).
+        against: Scenarios that the scenario's predictions are held against (``expect:`` in its file). They are run
+            with the same luck as far as predictions reach, and appear in ``predictions`` only.
         command: The command line that asked for this, for the provenance.
 
     Returns:
-        The runs' monthly table, changes and provenance.
+        The runs' monthly table, changes, predictions and provenance.
 
     Raises:
         RequestError: If runs, seed, months or threads are impossible; a ``ValueError``.
     """
     named = unique_names([scenario])
     chosen, threads = _request(named, runs, seed, months, threads)
-    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress)
-    return Result(named, monthly, changes, _describe(named, runs, seed, chosen, command))
+    everybody = unique_names([scenario, *against])
+    others = {name: one for name, one in everybody.items() if name not in named}
+    reach = max((one.month for one in scenario.expect if one.month <= chosen), default=1)
+    months_of = {**{name: min(reach, one.months) for name, one in others.items()}, scenario.name: chosen}
+    table, log = _compute(everybody, range(runs), seed, months_of, threads, progress)
+    from cej_sim.predictions import judge
+
+    predictions = judge(table, predictions_of(named, everybody))
+    monthly, changes = (
+        frame[frame["scenario"].isin(list(named))].reset_index(drop=True) if others else frame for frame in (table, log)
+    )
+    remarks = comparison_remarks(everybody, chosen) if others else []
+    described = _describe(named, runs, seed, chosen, command, remarks, others)
+    return Result(named, monthly, changes, described, predictions=predictions, against=others)
 
 
 def compare(
@@ -586,8 +691,12 @@ def compare(
     from cej_sim.comparison import compare_table  # brings scipy, which takes longer to load than all else
 
     first, *others = named
+    from cej_sim.predictions import judge
+
     table = compare_table(monthly, first, others, table_months(chosen))
-    return Comparison(named, monthly, changes, _describe(named, runs, seed, chosen, command, remarks), table)
+    described = _describe(named, runs, seed, chosen, command, remarks)
+    predictions = judge(monthly, predictions_of(named))
+    return Comparison(named, monthly, changes, described, table, predictions=predictions)
 
 
 def table_months(months: int) -> list[int]:
@@ -619,6 +728,7 @@ def _describe(
     months: int,
     command: str | None,
     remarks: Sequence[str] = (),
+    against: Mapping[str, Scenario] | None = None,
 ) -> dict[str, Any]:
     return provenance.describe(
         scenarios,
@@ -628,6 +738,7 @@ def _describe(
         engine=compiled.source_hash(),
         command=command,
         warnings=remarks,
+        against=against,
     )
 
 

@@ -15,7 +15,7 @@ from test_network import indiana, indiana_files  # noqa: F401
 
 import cej_sim as cej
 from cej_sim.metrics import METRICS, NAMES
-from cej_sim.parameters import CONDITIONS, FACTORS, PRINCIPLES, SUSTAINABILITY, Value
+from cej_sim.parameters import CONDITIONS, DUTIES, FACTORS, PRINCIPLES, SUSTAINABILITY, Value
 from cej_sim.reading import check, shipped
 from cej_sim.reading import load as read_file
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Event, Scenario
@@ -32,19 +32,6 @@ OTHERS = sorted(set(shipped()) - set(POLES))
 
 #: Conditions whose rules are alike in both poles, which is an assumption: turned off, they are 0.
 ALIKE = {"reinforcing_activities"}
-#: Rules without a tag that have to move along with a tagged one: the bounds of a line of the budget.
-BOUNDS = {"governance.decide.budget.coordination": ("budget_min.coordination", "budget_max.coordination")}
-#: What is reached by metrics, and carries no tag.
-UNTAGGED_FACTORS = {1: "agenda_congruence"}
-UNTAGGED_PRONGS = {1: "ownership", 2: "service_coverage", 3: "structural_level"}
-#: The five duties of funders, as the essay lists them.
-DUTIES = {
-    "equity first": "funder.equity_priority",
-    "a longer commitment": "funder.horizon",
-    "tolerance of controversy": "funder.tolerance",
-    "shifting power": "funder.power_shift",
-    "readiness for conflict": "funder.readiness",
-}
 
 
 @cache
@@ -240,16 +227,19 @@ def test_each_principle_has_a_rule_in_which_the_poles_differ(principle):
 def test_tags_are_those_of_the_lists():
     assert tags("principle") == set(PRINCIPLES)
     assert tags("condition") == set(CONDITIONS)
-    assert tags("factor") == set(FACTORS) - set(UNTAGGED_FACTORS)
-    assert tags("sustainability") == set(SUSTAINABILITY) - set(UNTAGGED_PRONGS)
-    assert {*UNTAGGED_FACTORS.values(), *UNTAGGED_PRONGS.values()} <= set(NAMES)
-    assert set(DUTIES.values()) <= set(PARAMETERS)
+    assert tags("factor") == set(FACTORS)
+    assert tags("sustainability") == set(SUSTAINABILITY)
+    assert tags("duty") == set(DUTIES)
+
+
+@pytest.mark.parametrize("duty", DUTIES)
+def test_each_duty_of_funders_is_a_term_of_the_funder(duty):
+    assert all(path.startswith("funder.") for path, rule in PARAMETERS.items() if rule.duty == duty)
 
 
 def turned(condition: str, other: Scenario) -> dict[str, Value]:
-    """What turns a condition of Collective Impact alone: its rules, and their bounds, as in another scenario."""
+    """What turns a condition of Collective Impact alone: its rules as in another scenario."""
     paths = [path for path, rule in CHANGEABLE.items() if rule.condition == condition]
-    paths += [f"governance.decide.{bound}" for path in paths for bound in BOUNDS.get(path, ())]
     return {path: 0.0 if condition in ALIKE and is_number(path) else other[path] for path in paths}
 
 

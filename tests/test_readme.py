@@ -22,6 +22,7 @@ from cej_sim import cli, month
 from cej_sim.comparison import COLUMNS
 from cej_sim.metrics import NAMES
 from cej_sim.network_files import read_network
+from cej_sim.predictions import COLUMNS as PREDICTION_COLUMNS
 from cej_sim.provenance import RESULT_FILES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,8 +157,8 @@ def test_the_table_of_phases_is_the_codes_own():
         assert f"[{name}](cej_sim/phases/{name}.py)" in TEXT
 
 
-def test_files_and_columns_are_those_that_are_written(tmp_path):
-    both = cej_sim.compare(cej_sim.load("collective_impact"), cej_sim.load("community_led"), runs=2, months=3)
+def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
+    both = cej_sim.compare(cej_sim.load("community_led"), cej_sim.load(desk / "my_guess.yaml"), runs=2, months=3)
     both.save(tmp_path)
     written = {path.name for path in tmp_path.iterdir()}
     told = {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in rows_of("Where results go")}
@@ -165,6 +166,8 @@ def test_files_and_columns_are_those_that_are_written(tmp_path):
     assert set(RESULT_FILES) - written == {"run.png"}
     assert "`run.png`" in TEXT
     assert told["comparison.csv"] == list(COLUMNS) == list(pd.read_csv(tmp_path / "comparison.csv").columns)
+    assert told["predictions.csv"] == list(PREDICTION_COLUMNS)
+    assert told["predictions.csv"] == list(pd.read_csv(tmp_path / "predictions.csv").columns)
     assert told["changes.parquet"] == list(pd.read_parquet(tmp_path / "changes.parquet").columns)
     assert [*told["monthly.parquet"], *NAMES] == list(pd.read_parquet(tmp_path / "monthly.parquet").columns)
 

@@ -223,6 +223,9 @@ def any_scenario(draw: st.DrawFn, months: int, residents: int = 50) -> Scenario:
             values[parameter.path] = draw(value_of(parameter))
     values |= {rule.path: draw(value_of(rule)) for rule in FREE_RULES}
     values |= draw(budgets())
+    votes = [f"governance.decide.votes.{bloc}" for bloc in ("residents", "institutions", "backbone")]
+    if not any(values[path] for path in votes):  # somebody has to have a vote
+        values[draw(st.sampled_from(votes))] = draw(st.floats(0.01, 1.0))
     parts = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
     shares = st.floats(0.0, 1.0)
     groups = tuple(

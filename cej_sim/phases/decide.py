@@ -100,6 +100,7 @@ def _budget_rules() -> tuple[Parameter, ...]:
                 f"The least share of money that the coalition may decide for {label.lower()}.",
                 effect=() if line == "supports" else effect,
                 principle=principle,
+                condition=condition,
             ),
             Parameter(
                 f"governance.decide.budget_max.{line}",
@@ -108,6 +109,7 @@ def _budget_rules() -> tuple[Parameter, ...]:
                 f"The largest share of money that the coalition may decide for {label.lower()}.",
                 effect=effect if line in _BOUND_ABOVE else (),
                 principle=principle,
+                condition=condition,
             ),
         ]
     return tuple(rules)

@@ -57,6 +57,7 @@ RULES = (
         source="design",
         sustainability=4,
         effect=(("funded", 1), ("coordination", 1)),
+        duty=2,
     ),
     count(
         "funder.grant_end",
@@ -68,6 +69,7 @@ RULES = (
         source="design",
         effect=(("funded", 1),),
         sustainability=4,
+        duty=2,
     ),
     Parameter(
         "funder.equity_priority",
@@ -75,6 +77,7 @@ RULES = (
         "Priority on equity",
         "How far the funder judges by relief for the most affected.",
         factor=7,
+        duty=1,
     ),
     Parameter(
         "funder.horizon",
@@ -82,6 +85,7 @@ RULES = (
         "Long horizon",
         "How far the funder looks at structural change rather than service numbers.",
         effect=(("funded", -1),),
+        duty=2,
     ),
     Parameter(
         "funder.tolerance",
@@ -89,6 +93,7 @@ RULES = (
         "Tolerance of controversy",
         "How far public conflict leaves the funder unmoved.",
         effect=(("funded", 1),),
+        duty=3,
     ),
     Parameter(
         "funder.power_shift",
@@ -96,12 +101,14 @@ RULES = (
         "Power shift as a condition",
         "How firmly renewal asks that residents hold half of the say.",
         effect=(("funded", -1),),
+        duty=4,
     ),
     Parameter(
         "funder.readiness",
         0.4,
         "Readiness to stay through conflict",
         "How far conflict among members leaves the funder unmoved.",
+        duty=5,
     ),
     Parameter(
         "funder.contribution",
