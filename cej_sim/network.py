@@ -467,22 +467,31 @@ def _stochastic_blocks(of: _Family) -> Pairs:
     return source[kept], target[kept]
 
 
+def _random_graph(n: int, chance: float, seed: int) -> Pairs:
+    """The ties of a random graph (Batagelj and Brandes 2005).
+
+    networkx divides by log(1 - chance), which is 0 for a chance that vanishes beside 1; below 100,000 agents such a
+    chance gives a tie once in a million networks, so that there are none.
+    """
+    import networkx as nx
+
+    return _edges(nx.fast_gnp_random_graph(n, chance if 1.0 - chance < 1.0 else 0.0, seed=seed))
+
+
 def _blocks_by_networkx(
     of: _Family, order: Indices, start: Indices, inside: Any, outside: float
 ) -> tuple[Pairs, Pairs]:
     """Random graphs within each neighborhood, and over all residents."""
-    import networkx as nx
-
     sources, targets = [_EMPTY], [_EMPTY]
     for home, chance in enumerate(inside):
         members = order[start[home] : start[home + 1]]
         if members.size > 1:
             seed = _seed(of.key, of.who[members], BLOCKS)
-            source, target = _edges(nx.fast_gnp_random_graph(members.size, float(chance), seed=seed))
+            source, target = _random_graph(members.size, float(chance), seed)
             sources.append(members[source])
             targets.append(members[target])
     seed = int(uniform(of.key, of.who[0], 1, LAYER + BLOCKS + 8) * 2**32)
-    far = _edges(nx.fast_gnp_random_graph(of.who.size, float(outside), seed=seed))
+    far = _random_graph(of.who.size, float(outside), seed)
     return (np.concatenate(sources), np.concatenate(targets)), far
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cej_sim.authoring import bounds
 from cej_sim.metrics import METRICS
 from cej_sim.month import PHASE_NAMES, PHASES
-from cej_sim.parameters import CONDITIONS, FACTORS, PRINCIPLES, SUSTAINABILITY, Metric, Parameter
+from cej_sim.parameters import CONDITIONS, DUTIES, FACTORS, PRINCIPLES, SUSTAINABILITY, Metric, Parameter
 from cej_sim.reading import MONTHS
 from cej_sim.scenario import COMMUNITY, GROUP, ISSUE, NETWORK
 
@@ -66,7 +66,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
 
 
 def stands_for(parameter: Parameter) -> str:
-    """What a rule expresses, in words: principle, condition, factor and prong, as far as declared."""
+    """What a rule expresses, in words: principle, condition, factor, prong and duty, as far as declared."""
     found = []
     if parameter.principle is not None:
         found.append(f"CEJ principle {parameter.principle}: {PRINCIPLES[parameter.principle]}")
@@ -76,6 +76,8 @@ def stands_for(parameter: Parameter) -> str:
         found.append(f"Success factor {parameter.factor}: {FACTORS[parameter.factor]}")
     if parameter.sustainability is not None:
         found.append(f"Sustainability {parameter.sustainability}: {SUSTAINABILITY[parameter.sustainability]}")
+    if parameter.duty is not None:
+        found.append(f"Duty of funders {parameter.duty}: {DUTIES[parameter.duty]}")
     return "; ".join(found) or "-"
 
 

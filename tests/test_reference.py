@@ -78,7 +78,7 @@ def test_tags_and_effects_are_told(parameter: Parameter):
     cells = ROWS[path]
     for metric, sign in parameter.effect:
         assert f"{'raises' if sign > 0 else 'lowers'} `{metric}`" in cells[6]
-    tags = (parameter.principle, parameter.condition, parameter.factor, parameter.sustainability)
+    tags = (parameter.principle, parameter.condition, parameter.factor, parameter.sustainability, parameter.duty)
     assert cells[4].count(": ") == sum(tag is not None for tag in tags)
     assert parameter.unit in cells[2] or parameter.kind in ("choice", "switch")
 
