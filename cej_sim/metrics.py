@@ -460,7 +460,7 @@ def measure_arrays(
         money += decision[K + 1 + line]
     power, fitting = 0.0, 0.0
     for k in range(K):
-        power += decision[k] * pressure[k] / (pressure[k] + opposition[k]) if pressure[k] > 0.0 else 0.0
+        power += decision[k] * (pressure[k] / (pressure[k] + opposition[k])) if pressure[k] > 0.0 else 0.0
         fitting += allocation(rules, c, decision, commitment, k) * fit[k]
     policies = 0.0
     for k in range(K):

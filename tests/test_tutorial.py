@@ -66,6 +66,7 @@ def act(command: str, capsys: pytest.CaptureFixture[str], fails: bool) -> str:
     return shown.err if fails else shown.out
 
 
+@pytest.mark.slow
 def test_the_tutorial_from_beginning_to_end(tmp_path, monkeypatch, capsys):
     assert len(re.findall(r"^```", TEXT, re.MULTILINE)) == 2 * len(BLOCKS)
     shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
