@@ -139,8 +139,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A list of single values of one shape."""
+
+    item: Leaf | Text
+    low: int = 1
+    high: int = MAX_NODES
+
+
+@dataclass(frozen=True)
 class Changes:
-    """Full paths of rules and their new values."""
+    """Full paths of parameters, of rules if not said otherwise, and their new values."""
+
+    known: Mapping[str, Parameter] = field(default_factory=lambda: CHANGEABLE)
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class Reasons:
     text: Text
 
 
-Shape = Leaf | Text | Section | Listing | Table | Changes | Reasons
+Shape = Leaf | Text | Section | Listing | Series | Table | Changes | Reasons
 
 MONTHS = count("months", 120, 1200, "Months", "How many months the scenario runs.", low=1, unit="months")
 
@@ -288,6 +299,8 @@ class Walk:
             self.section(shape, node, path)
         elif isinstance(shape, Listing):
             self.listing(shape, node, path)
+        elif isinstance(shape, Series):
+            self.series(shape, node, path)
         elif isinstance(shape, Leaf):
             value = self.leaf(shape, node, path)
             if value is not None or (shape.null and isinstance(node, ScalarNode) and node.value is None):
@@ -324,7 +337,7 @@ class Walk:
         for key, value, here in self.keys(node, path):
             part = shape.keys.get(key.text)
             if part is None:
-                self.report(key.place, here, lambda key=key, value=value: _advice(key.text, value, path, shape))  # type: ignore[misc]
+                self.report(key.place, here, lambda key=key, value=value: self.advice(key.text, value, path, shape))  # type: ignore[misc]
                 continue
             self.places[here] = value.place if isinstance(part, Leaf | Text) else key.place
             self.read(part, value, here)
@@ -361,6 +374,23 @@ class Walk:
                 self.report(self.places[f"{here}.name"], f"{here}.name", twice)
             elif name is not None:
                 names[name] = self.places[f"{here}.name"].line
+
+    def series(self, shape: Series, node: Node, path: str) -> None:
+        """Read a list of single values; its items stand in ``given`` by their numbers, from 0."""
+        if not isinstance(node, ListNode):
+            self.report(node.place, path, f"{_what(node)} stands where a list belongs; write [first, second, ...]")
+            return
+        number = len(node.items)
+        if not shape.low <= number <= shape.high:
+            least = f"at least {shape.low}" if number < shape.low else f"at most {shape.high}"
+            self.report(node.place, path, f"the list has {number} items; write {least}")
+        self.given[path] = number
+        for i, item in enumerate(node.items):
+            self.read(shape.item, item, f"{path}.{i}")
+
+    def advice(self, name: str, value: Node, path: str, shape: Section) -> str:
+        """What to write instead of a key that does not exist in a section."""
+        return _advice(name, value, path, shape)
 
     def leaf(self, shape: Leaf, node: Node, path: str) -> Value | None:
         """A value by its declaration, in the form in which equal values compare equal; None if it is wrong."""
@@ -414,7 +444,7 @@ class Walk:
             return
         for key, value, here in self.keys(node, path):
             if _shape_at(key.text) is None or key.text.split(".")[0] in _OWN:
-                self.report(key.place, here, lambda key=key: _path_advice(key.text, PARAMETERS))  # type: ignore[misc]
+                self.report(key.place, here, lambda key=key: path_advice(key.text, PARAMETERS))  # type: ignore[misc]
                 continue
             whole = f"{path}.{key.text}"  # `here` is shortened for messages
             self.places[whole] = value.place
@@ -433,9 +463,10 @@ class Walk:
         for key, value, here in self.keys(node, path):
             leaf = shape.value if isinstance(shape, Table) else None
             if leaf is None:
-                parameter = CHANGEABLE.get(key.text)
+                known = shape.known if isinstance(shape, Changes) else CHANGEABLE
+                parameter = known.get(key.text)
                 if parameter is None:
-                    self.report(key.place, here, lambda key=key: _path_advice(key.text, CHANGEABLE))  # type: ignore[misc]
+                    self.report(key.place, here, lambda key=key, known=known: path_advice(key.text, known))  # type: ignore[misc]
                     continue
                 leaf = Leaf(parameter)
             self.places[here] = value.place
@@ -467,7 +498,11 @@ def _word(text: str) -> str:
 def _example(shape: Shape) -> str:
     """What could stand there."""
     if not isinstance(shape, Leaf):
-        return "(one or more lines below it)" if isinstance(shape, Changes | Section | Table | Listing) else "a text"
+        return (
+            "(one or more lines below it)"
+            if isinstance(shape, Changes | Section | Table | Listing | Series)
+            else "a text"
+        )
     parameter = shape.parameter
     if len(parameter.choices) > 12:
         return "one of the choices, such as " + parameter.choices[0]
@@ -520,7 +555,7 @@ def _shape_at(path: str) -> Shape | None:
     return shape
 
 
-def _path_advice(path: str, known: Mapping[str, Parameter]) -> str:
+def path_advice(path: str, known: Mapping[str, Parameter]) -> str:
     """What to write instead of a full path that names no rule (or none that may change where it stands)."""
     if path in PARAMETERS:
         return "this describes the start and cannot change during a run; write the full path of a rule"
@@ -918,4 +953,4 @@ def _set_advice(path: str) -> str:
     in_file = ["community.groups", *(f"network.{key}" for key in _IMPORT_KEYS), "issues", "events", "expect", *_OWN]
     if any(f"{path}.".startswith(f"{part}.") for part in in_file):
         return "this can be changed in a file only; write a file that begins with extends:"
-    return _path_advice(path, PARAMETERS)
+    return path_advice(path, PARAMETERS)
