@@ -3,6 +3,9 @@
 numba's own cache looks at the file of a function only, not at the functions which that function
 calls. The directory used here carries a hash of all the sources a kernel can reach, so an edit
 anywhere in the engine starts a fresh cache. ``CEJ_SIM_CACHE_DIR`` overrides the place.
+
+The phases declare the rules, so every command imports them; numba, which takes a second to import, is loaded when the
+first kernel is called.
 """
 
 from __future__ import annotations
@@ -12,13 +15,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache, update_wrapper
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import llvmlite.binding
-import numba
-from numba.core import config
-from numba.core.registry import CPUDispatcher
+if TYPE_CHECKING:
+    CACHE_DIRECTORY: Path
 
 _PACKAGE = Path(__file__).parent
 _SOURCES = (
@@ -41,6 +43,10 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 def source_hash(package: Path = _PACKAGE) -> str:
     """Hash of the engine's sources, Python, numba and the processor compiled for; names the cache directory."""
+    import llvmlite.binding
+    import numba
+    from numba.core import config
+
     processor = config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__} {processor}".encode())
     for name in _SOURCES:
@@ -92,22 +98,83 @@ def cache_directory() -> Path:
     return last
 
 
-CACHE_DIRECTORY = cache_directory()
+_its_directory = cache(cache_directory)
+
+
+def __getattr__(name: str) -> Path:
+    """``CACHE_DIRECTORY``: where this process keeps its kernels; found when it is first asked for."""
+    if name == "CACHE_DIRECTORY":
+        return _its_directory()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _not_compiled() -> bool:
+    """Whether numba is told to leave kernels as they are (NUMBA_DISABLE_JIT)."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0")
 
 
 def is_cached() -> bool:
     """Whether the engine was compiled before, so that the first run need not wait."""
-    return bool(config.DISABLE_JIT) or any(CACHE_DIRECTORY.rglob("*run_months*.nbc"))
+    return _not_compiled() or any(_its_directory().rglob("*run_months*.nbc"))
 
 
-class Kernel(CPUDispatcher):
-    """A function that only compiled code calls: without the wrapper that Python would need, it compiles faster."""
+class Kernel:
+    """A kernel, which numba meets when it is first called, or when a kernel that calls it is compiled.
+
+    A function that only compiled code calls does without the wrapper that Python would need, and compiles faster.
+    """
+
+    def __init__(self, function: Callable[..., object], signature: str | None, python: bool) -> None:
+        """Keep the function and how to compile it."""
+        update_wrapper(self, function)
+        self.py_func = function
+        self._signature, self._python = signature, python
+        self._made: Any = None
+
+    def dispatcher(self) -> Any:
+        """What numba made of it."""
+        if self._made is None:
+            from numba.core import config
+            from numba.core.compiler_lock import global_compiler_lock
+            from numba.core.registry import CPUDispatcher
+
+            with global_compiler_lock:  # the one lock: numba holds it when it meets a kernel in another one
+                if self._made is None:
+                    options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+                    before = config.CACHE_DIR
+                    config.CACHE_DIR = str(_its_directory())
+                    try:
+                        made = CPUDispatcher(
+                            self.py_func, targetoptions={**options, "no_cpython_wrapper": not self._python}
+                        )
+                        made.enable_caching()
+                        if self._signature:
+                            made.compile(self._signature)
+                            made.disable_compile()
+                    finally:
+                        config.CACHE_DIR = before
+                    self._made = made
+        return self._made
+
+    @property
+    def _numba_type_(self) -> Any:
+        """By which numba knows it within other kernels."""
+        return self.dispatcher()._numba_type_
+
+    def __getattr__(self, name: str) -> Any:
+        """What numba tells of it, such as ``stats``."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.dispatcher(), name)
 
     def __call__(self, *arguments: object) -> object:
-        """Refuse a call from Python: it would end the process."""
-        raise TypeError(
-            f"{self.py_func.__name__} is called by compiled code only; decorate it with @entry to call it from Python"
-        )
+        """Call it, unless it is for compiled code only: that would end the process."""
+        if not self._python:
+            raise TypeError(
+                f"{self.py_func.__name__} is called by compiled code only; decorate it with @entry to call it from "
+                "Python"
+            )
+        return self.dispatcher()(*arguments)
 
 
 def kernel(function: Function | None = None, *, signature: str | None = None, python: bool = False) -> Function:
@@ -120,22 +187,9 @@ def kernel(function: Function | None = None, *, signature: str | None = None, py
     """
     if function is None:
         return cast(Function, lambda chosen: kernel(chosen, signature=signature, python=python))
-    if config.DISABLE_JIT:
+    if _not_compiled():
         return function
-    options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_DIRECTORY)
-    try:
-        made = (CPUDispatcher if python else Kernel)(
-            function, targetoptions={**options, "no_cpython_wrapper": not python}
-        )
-        made.enable_caching()
-        if signature:
-            made.compile(signature)
-            made.disable_compile()
-    finally:
-        config.CACHE_DIR = before
-    return cast(Function, made)
+    return cast(Function, Kernel(function, signature, python))
 
 
 def entry(function: Function | None = None, *, signature: str | None = None) -> Function:

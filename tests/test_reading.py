@@ -561,10 +561,14 @@ def test_errors_survive_the_way_to_another_process(folder):
     assert (copy.problems, str(copy)) == (raised.value.problems, str(raised.value))
 
 
-def test_checking_loads_neither_mesa_nor_pandas(folder):
+HEAVY = ("mesa", "pandas", "numba", "llvmlite", "scipy", "networkx", "matplotlib", "pyarrow")
+
+
+@pytest.mark.parametrize(("network", "spared"), [(False, HEAVY), (True, ("mesa", "pandas"))])
+def test_checking_loads_only_what_it_needs(network, spared, folder):
     write(folder, "source,target\na,b\n", "ties.csv")
-    path = write(folder, "schema_version: 1\nnetwork: {file: ties.csv}\n")
-    found = "print(*{'mesa', 'pandas'} & set(sys.modules))"
+    path = write(folder, f"schema_version: 1\nextends: community_led\n{'network: {file: ties.csv}' * network}\n")
+    found = f"print(*{set(spared)} & set(sys.modules))"
     code = f"import sys; from cej_sim.reading import check; assert check({str(path)!r}) == []; {found}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
