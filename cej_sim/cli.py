@@ -282,7 +282,8 @@ def explain(
     reading = read(name)
     if reading.scenario is None:
         raise InputError(*map(str, reading.problems))
-    _console().print(render_resolved(reading) if resolved else render_explanation(reading.scenario))
+    console = _console()
+    console.print(render_resolved(reading, console.width) if resolved else render_explanation(reading.scenario))
 
 
 @app.command()
