@@ -693,7 +693,9 @@ def _organize(s: _Rules) -> list[str]:
     said[-1] += f", so campaigns{'' if autonomy in (0, 1) else ' mostly'} follow {wanted}." if autonomy != 0.5 else "."
     if autonomy and hiring:
         less = percent(s["coordinate.delegated.hiring"])
-        said.append(f"Where the backbone has taken control of whom it hires, campaigns follow residents up to {less} less.")
+        said.append(
+            f"Where the backbone has taken control of whom it hires, campaigns follow residents up to {less} less."
+        )
     if s["mechanisms.mobilization"] == 0:
         said.append("Nobody takes part in collective action (switched off).")
         s.without_effect(
@@ -877,9 +879,7 @@ def _who_reaches(s: _Rules, needed: float) -> str:
     residents, institutions, _ = s.seats()
     shares = {"residents": float(residents), "institutions": float(institutions), "the backbone": 1.0}
     if s.look("decide.votes.counted") == "blocs":
-        shares = {
-            who: float(s.look(f"decide.votes.{who.removeprefix('the ')}")) * bool(shares[who]) for who in shares
-        }
+        shares = {who: float(s.look(f"decide.votes.{who.removeprefix('the ')}")) * bool(shares[who]) for who in shares}
     total = sum(shares.values())
     alone = [who for who, share in shares.items() if total and share / total >= needed - 1e-9]
     if not alone:

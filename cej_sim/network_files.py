@@ -211,7 +211,9 @@ def _bytes(path: Path, setting: str = "network.file") -> bytes:
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read ({_reason(error)})") from None
     if not data.strip():
-        raise NetworkError(f"{path}: is empty; write {'a network' if setting == 'network.file' else 'the agents'} into it, or leave out {setting}")
+        raise NetworkError(
+            f"{path}: is empty; write {'a network' if setting == 'network.file' else 'the agents'} into it, or leave out {setting}"
+        )
     return data
 
 
@@ -387,9 +389,7 @@ def _first(problems: list[str], path: Path) -> list[str]:
     return [*problems[:MOST_PROBLEMS], f"{path}: there are {more} more mistakes of this kind"]
 
 
-def _table(
-    path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]
-) -> Iterator[tuple[int, dict[str, str]]]:
+def _table(path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV table as (line number, column -> text); the needed columns are never empty.
 
     Rows that cannot be read are left out and told in ``wrong``.

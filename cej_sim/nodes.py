@@ -452,7 +452,11 @@ def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
         if lone is not None:
             word = lines[lone].partition("#")[0].strip()
             column = len(_indent(lines[lone])) + 1
-            return lone + 1, column, f"the colon is missing; write {clean(word)}: (and what belongs to it behind or below)"
+            return (
+                lone + 1,
+                column,
+                f"the colon is missing; write {clean(word)}: (and what belongs to it behind or below)",
+            )
         if re.fullmatch(r"\s*(- +)?[\w.]+\s*", line[: mark.column]):
             column = len(line) - len(line.lstrip()) + 1
             return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"

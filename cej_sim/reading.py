@@ -663,7 +663,9 @@ def _read(path: Path, shown: str, extended: bool = False) -> Reading:
             and not problem.message.startswith(_MISSING)
             and not (problem.message.startswith("nothing stands") and problem.line + 1 in touched)
         ]
-        reading.problems[:] = sorted([*breaches, *known], key=lambda problem: (problem.line or MAX_BYTES, problem.column))
+        reading.problems[:] = sorted(
+            [*breaches, *known], key=lambda problem: (problem.line or MAX_BYTES, problem.column)
+        )
         return reading
     complete = True
     if "extends" in reading.given and not extended:

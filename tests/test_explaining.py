@@ -369,7 +369,11 @@ def test_paths_are_broken_behind_dots_only(columns, tmp_path):
     console = Console(width=columns)
     with console.capture() as capture:
         console.print(render_resolved(read, columns))
-    lines = [line.split("  ")[0].strip() if line[:1] != " " else line.split()[0] for line in capture.get().splitlines() if line]
+    lines = [
+        line.split("  ")[0].strip() if line[:1] != " " else line.split()[0]
+        for line in capture.get().splitlines()
+        if line
+    ]
     shown, paths = set(lines), [row.path for row in resolved(read)]
     for path in paths:
         parts = [part for part in re.split(r"(?<=[.])", path) if part]
