@@ -41,6 +41,9 @@ LOCK = ".cej_sim-lock"
 ROWS, PROBES, INPUTS = "rows", "probes", "inputs"
 DESIGN, CELLS, CELLS_TEXT = "design.yaml", "cells.parquet", "cells.csv"
 
+#: How files begin that are being written.
+_STAGING = ".cej_sim-"
+
 #: How the directory is laid out; another number is refused.
 FORMAT = 1
 
@@ -145,7 +148,7 @@ def cell_hash(design: Design, rows: NDArray[np.float64], probes: Sequence[Probed
     """SHA-256 of a cell: what its columns are, its canonical rows (scenario, run, month, metric), then its probes."""
     heads = [list(design.names), int(rows.shape[1]), list(design.keep_months), list(design.keep_metrics)]
     digest = hashlib.sha256(json.dumps(heads).encode() + b"\n")
-    digest.update(rows)
+    digest.update(rows.tobytes())
     for one in probes:
         key = json.dumps([one.scenario, int(one.run), one.probe, one.metric, int(one.month)])
         digest.update(key.encode() + canonical(np.array([one.value])).tobytes())
@@ -221,18 +224,18 @@ def engine() -> str:
 
 
 class Shard(NamedTuple):
-    """Part ``index`` (from 1) of ``count`` of a plan's cells: every count-th cell."""
+    """Part ``number`` (from 1) of so many of a plan's cells: every so manieth cell."""
 
-    index: int = 1
-    count: int = 1
+    number: int = 1
+    of: int = 1
 
     def cells(self, length: int) -> range:
         """The numbers of its cells."""
-        return range(self.index - 1, length, self.count)
+        return range(self.number - 1, length, self.of)
 
     def __str__(self) -> str:
         """As it is written on the command line."""
-        return f"{self.index}/{self.count}"
+        return f"{self.number}/{self.of}"
 
 
 # Files
@@ -252,7 +255,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         SweepFailure: If the disk is full or fails.
     """
-    staging = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
+    staging = path.with_name(f"{_STAGING}{uuid.uuid4().hex}.tmp")
     try:
         with staging.open("wb") as file:
             file.write(content)
@@ -523,13 +526,13 @@ class Ledger:
     def tidy(self) -> None:
         """Remove what nobody lists: files that were being written when something was killed."""
         listed = {part.name for part in self.parts()}
+        for folder in (ROWS, PROBES, INPUTS, "."):
+            for entry in (self.directory / folder).glob(f"{_STAGING}*.tmp"):
+                entry.unlink(missing_ok=True)
         for folder in (ROWS, PROBES):
-            for entry in (self.directory / folder).glob("*"):
-                ours = entry.name.startswith("part-") or (entry.name.startswith(".part-") and entry.suffix == ".tmp")
-                if ours and entry.name not in listed:
+            for entry in (self.directory / folder).glob("part-*.parquet"):
+                if entry.name not in listed:
                     entry.unlink(missing_ok=True)
-        for entry in self.directory.glob(".*.tmp"):
-            entry.unlink(missing_ok=True)
 
 
 def _chunks(cursor: sqlite3.Cursor, size: int = 10_000) -> Iterator[list[Any]]:
@@ -566,7 +569,7 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
     try:
         about = made.about()
         if about:
-            _same(directory, about, design, shard)
+            same(directory, about, design, shard)
             made.check()
             return made
         mark = {"software": provenance.SOFTWARE, "format": provenance.FORMAT, "kind": "sweep", "complete": False}
@@ -617,7 +620,7 @@ def stored_design(directory: Path, about: dict[str, Any]) -> Design:
     return Design.from_json(about["design"], directory / INPUTS)
 
 
-def _same(directory: Path, about: dict[str, Any], design: Design, shard: Shard) -> None:
+def same(directory: Path, about: dict[str, Any], design: Design, shard: Shard) -> None:
     """Refuse to go on with a sweep as something else than it was begun as."""
     if about["format"] != FORMAT:
         raise SweepError(f"{directory} was written by another version of cej_sim; name another directory")
@@ -634,7 +637,7 @@ def _same(directory: Path, about: dict[str, Any], design: Design, shard: Shard) 
         )
     if tuple(about["shard"]) != tuple(shard):
         begun = Shard(*about["shard"])
-        option = f"--shard {begun}" if begun.count > 1 else "no --shard"
+        option = f"--shard {begun}" if begun.of > 1 else "no --shard"
         raise SweepError(f"{directory} holds shard {begun} of this design, not {shard}; give {option}, or {advice}")
     if about["engine"] != engine():
         raise SweepError(
@@ -691,7 +694,7 @@ def write_provenance(directory: Path, ledger: Ledger, design: Design) -> dict[st
         "updated": content["created"],
         "design": about["design"],
         "design_hash": about["design_hash"],
-        "shard": str(shard) if shard.count > 1 else None,
+        "shard": str(shard) if shard.of > 1 else None,
         "cells": cells,
         "done": done,
         "failed": failed,
@@ -727,7 +730,11 @@ def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 10_000) ->
         columns: list[list[Any]] = [[] for _ in schema]
         for cell in chunk:
             ended = done.get(cell) or failed.get(cell)
-            row = [cell, plan.label(cell), "done" if cell in done else "failed" if cell in failed else "missing"]
+            row: list[Any] = [
+                cell,
+                plan.label(cell),
+                "done" if cell in done else "failed" if cell in failed else "missing",
+            ]
             for value, field in zip(plan.values(cell), list(schema)[3:], strict=False):
                 row.append(value if value is None or pa.types.is_string(field.type) else float(value))
             row += [done[cell].runs if cell in done else None, ended.seconds if ended else None]
@@ -750,7 +757,7 @@ def write_cells(directory: Path, plan: Plan, ledger: Ledger, shard: Shard) -> No
     from pyarrow import csv
 
     schema = cell_schema(plan)
-    staging = [directory / f".{name}-{uuid.uuid4().hex}.tmp" for name in (CELLS, CELLS_TEXT)]
+    staging = [directory / f"{_STAGING}{uuid.uuid4().hex}.tmp" for _ in (CELLS, CELLS_TEXT)]
     try:
         with pq.ParquetWriter(staging[0], schema) as parquet, csv.CSVWriter(staging[1], schema) as text:
             for table in cell_tables(plan, ledger, shard):
@@ -768,7 +775,7 @@ def write_cells(directory: Path, plan: Plan, ledger: Ledger, shard: Shard) -> No
 # Reading rows
 
 
-def _groups(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+def groups(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """The groups of rows of a file, one at a time.
 
     Raises:
@@ -803,11 +810,11 @@ def in_order(paths: Sequence[tuple[int, Path]], columns: Sequence[str] | None = 
     while waiting or opened:
         while waiting and (not opened or waiting[-1][0] <= opened[0][0]):
             order += 1
-            advance(_groups(waiting.pop()[1], columns), order)
+            advance(groups(waiting.pop()[1], columns), order)
         if not opened:
             continue
         _, own, table, rows = heapq.heappop(opened)
-        limit = min([waiting[-1][0]] * bool(waiting) + [opened[0][0]] * bool(opened), default=None)
+        limit = min([first for first, *_ in (*waiting[-1:], *opened[:1])], default=None)
         count = len(table) if limit is None else int(np.searchsorted(table.column("cell").to_numpy(), limit))
         yield table.slice(0, count)
         if count < len(table):
@@ -852,7 +859,10 @@ class Sweep:
         design: What was asked for.
         plan: Its cells.
         shard: Which of them this directory is for.
+        temporary: What removes the directory when the sweep is forgotten, if it was made for it alone.
     """
+
+    temporary: Any = None
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         """Open a directory.
@@ -945,7 +955,7 @@ class Sweep:
                 table.filter(pc.equal(table.column("cell"), number))
                 for part in self._ledger.parts()
                 if part.first <= number <= part.last and (folder == ROWS or part.probes)
-                for table in _groups(self.directory / folder / part.name, None)
+                for table in groups(self.directory / folder / part.name, None)
             ]
             found.append(pa.concat_tables(tables) if tables else None)
         rows, probes = found

@@ -62,7 +62,7 @@ def compute_cell(plan: Plan, cell: int, stop: threading.Event | None = None) -> 
     """
     design, seed = plan.design, plan.seed(cell)
     scenarios = plan.scenarios(cell)
-    months, metrics = np.asarray(design.keep_months), [NAMES.index(name) for name in design.keep_metrics]
+    months, metrics = np.asarray(design.keep_months), np.array([NAMES.index(name) for name in design.keep_metrics])
     kept = np.ix_(months, metrics)
     events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
     out = np.empty((design.months + 1, len(METRICS)))
@@ -182,7 +182,7 @@ def compute(
             found = cell(plan, number, late)
             if late.is_set():
                 raise TimeoutError(too_long(time_limit or 0.0))
-        except BaseException as error:
+        except (Exception, SystemExit) as error:
             batch.failed.append(failure(plan, number, error, time.perf_counter() - before))
             continue
         finally:
@@ -282,7 +282,7 @@ def main() -> None:
 
 
 def warm(plan: Plan) -> None:
-    """Have everything loaded that the first cell would wait for; what is wrong with a cell shows when it is computed."""
+    """Have everything loaded that the first cell would wait for; what is wrong shows when a cell's turn comes."""
     out = np.empty((2, len(METRICS)))
     with contextlib.suppress(Exception):
         for scenario in plan.design.scenarios[:1]:
