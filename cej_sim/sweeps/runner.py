@@ -356,9 +356,10 @@ def sweep(
             design = store.stored_design(directory, ledger.about())
             plan = Plan(design)
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
-            store.write_provenance(directory, ledger, design)
-            _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
-            _end(directory, ledger, plan, shard)
+            if (status == 0).any() or not is_finished(directory):
+                store.write_provenance(directory, ledger, design)
+                _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
+                _end(directory, ledger, plan, shard)
         finally:
             with contextlib.suppress(Exception):
                 ledger.tidy()
@@ -366,6 +367,12 @@ def sweep(
     found = Sweep(directory)
     found.temporary = temporary
     return found
+
+
+def is_finished(directory: Path) -> bool:
+    """Whether everything was written, also what comes last."""
+    said = provenance.read(directory) or {}
+    return bool(said.get("complete")) and (directory / store.CELLS).exists()
 
 
 def list_of(shard: Shard, length: int) -> slice:
