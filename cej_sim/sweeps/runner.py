@@ -39,7 +39,7 @@ DEATHS = 3
 
 #: Deaths in a row, with nothing finished in between and no cell to suspect, after which the sweep stops: by a signal,
 #: which may be anybody's, and by an error of its own.
-STILLBIRTHS, OWN_ERRORS = 30, 3
+STILLBIRTHS, OWN_ERRORS = 30, 2
 
 #: Seconds of work in a batch: the least, and the most where there is so much to do that parts would become too many.
 BATCH_SECONDS, LONGEST_BATCH = 2.0, 60.0
