@@ -225,21 +225,23 @@ def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, mon
     assert again.content_hash == filled("unbroken", design)
 
 
-def test_a_failed_sweep_has_an_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
-    """A cell whose community is impossible fails alone, with a message for people."""
-    text = DESIGN.replace("values: [12, 14]", "values: [12, 2]").replace("small\n", "small\n") + (
-        "keep: {months: [24], metrics: [burden]}\n"
-    )
-    Path("design.yaml").write_text(text)
-    for name in ("old", "new"):
-        Path(f"{name}.yaml").write_text(Path(f"{name}.yaml").read_text().replace("3}", "3, neighborhoods: 5}"))
-    status = cli.status(["sweep", "design.yaml", "--out", "out", "--workers", "1"])
+def test_failed_cells_show_in_the_exit_status(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in (runner.sweep, runner.retry):
+        monkeypatch.setitem(command.__kwdefaults__, "compute", computing.faulty)
+    assert cli.status(["sweep", "design.yaml", "--out", "out", "--workers", "1"]) == 1
     out, err = capsys.readouterr()
-    if status == 2:
-        pytest.skip("the design was refused before: " + err)
-    assert status == 1
-    assert "2 of 4 cells done, 2 failed" in out
-    assert "cej-sim retry out" in err
+    assert "3 of 4 cells done, 1 failed" in out
+    assert "  cell 3 (Residents 14, Decision rule majority): ValueError: the votes add up to nothing" in out
+    assert err.splitlines()[-1] == "To try the failed cells again: cej-sim retry out"
+    assert cli.status(["sweep", "design.yaml", "--out", "out"]) == 1
+    assert "nothing is left to compute" in capsys.readouterr().out
+    (here / "mended").touch()
+    assert cli.status(["retry", "out", "--workers", "1"]) == 0
+    assert "4 of 4 cells done\n" in capsys.readouterr().out
+    assert cli.status(["retry", "out"]) == 0
+    assert "no cell has failed" in capsys.readouterr().out
 
 
 def test_workers_that_cannot_work_stop_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -818,3 +820,56 @@ def test_progress_in_logs_is_rare(capsys: pytest.CaptureFixture[str], monkeypatc
         "70 of 1,000 cells, 2 failed, 1.0/s, about 16 minutes left",
         "Done in 99.0 seconds.",
     ]
+
+
+MEASURED = """
+    import resource, sys, time
+    from dataclasses import replace
+    import cells
+    import test_sweeps_engine as those
+    from cej_sim.sweeps import runner
+    from cej_sim.sweeps.design import Factor, Plan
+    base = those.grid(1)
+    sides = [int(word) for word in sys.argv[1:]]
+    paths = ("funder.grant", "funder.contribution", "mechanisms.judgment")
+    factors = tuple(
+        Factor(path, path, tuple(place / side for place in range(side)), path=path)
+        for path, side in zip(paths, sides, strict=True)
+    )
+    design = replace(base, factors=factors, keep_months=(24,), runs=1)
+    started = time.perf_counter()
+    plan = Plan(design)
+    assert plan.values(len(plan) - 1)
+    todo = runner.Todo(iter(range(len(plan))), len(plan), 2)
+    assert todo.take() == [0]
+    planned = time.perf_counter() - started
+    most = {}
+    if len(plan) <= 100_000:
+        done = runner.sweep(design, "out", workers=2, compute=cells.cheap)
+        assert done.ledger.counts() == (len(plan), 0)
+        most["parts"] = len(done.ledger.parts())
+    most["seconds"] = time.perf_counter() - started
+    print(len(plan), planned, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, most)
+"""
+
+
+@pytest.mark.slow
+def test_a_driver_of_many_cells_stays_small() -> None:
+    process = started("100", "100", "10", code=MEASURED)
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == 0, err
+    cells, _, megabytes, *_ = out.split()
+    print(out)
+    assert int(cells) == 100_000
+    assert float(megabytes) < 300
+    each_cell_once(Sweep("out"))
+
+
+def test_a_million_cells_are_planned_at_once() -> None:
+    process = started("100", "100", "100", code=MEASURED)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    cells, seconds, megabytes, *_ = out.split()
+    assert int(cells) == 1_000_000
+    assert float(seconds) < 1.0
+    assert float(megabytes) < 300
