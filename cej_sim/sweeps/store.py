@@ -535,7 +535,7 @@ class Ledger:
                     entry.unlink(missing_ok=True)
 
 
-def _chunks(cursor: sqlite3.Cursor, size: int = 10_000) -> Iterator[list[Any]]:
+def _chunks(cursor: sqlite3.Cursor, size: int = 2_000) -> Iterator[list[Any]]:
     while rows := cursor.fetchmany(size):
         yield rows
 
@@ -720,7 +720,7 @@ def cell_schema(plan: Plan) -> pa.Schema:
     )  # fmt: skip
 
 
-def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 10_000) -> Iterator[pa.Table]:
+def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 2_000) -> Iterator[pa.Table]:
     """The cells of a sweep with what became of them, some thousand at a time."""
     schema = cell_schema(plan)
     cells = shard.cells(len(plan))
