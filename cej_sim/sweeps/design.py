@@ -90,11 +90,15 @@ class Factor:
         if self.values:
             return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
         low, high = float(self.low or 0.0), float(self.high or 0.0)
-        if PARAMETERS[self.path].kind == "count":
-            return int(low) + min(int(share * (high - low + 1.0)), int(high - low))
-        number = low * (high / low) ** share if self.log else low + share * (high - low)
+        # Every whole number has the same stretch of the way, on a log scale from its own logarithm to the next one's.
+        whole = PARAMETERS[self.path].kind == "count"
+        end = high + 1.0 if whole else high
+        number = low * (end / low) ** share if self.log else low + share * (end - low)
         # Twelve digits, so that machines whose powers differ in the last one have the same cells.
-        return min(max(float(f"{number:.12g}"), low), high)
+        number = float(f"{number:.12g}")
+        if whole:
+            return min(int(number), int(high))
+        return min(max(number, low), high)
 
     @property
     def ends(self) -> tuple[Value, Value]:

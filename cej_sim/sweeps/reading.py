@@ -362,7 +362,12 @@ class _Making:
                 return None
             return Factor(name, label, tuple(sound), unit=parameter.unit, path=parameter.path, scenario=only)
         if low is None or high is None:
-            if f"{here}.values" not in self.places and len(self.walk.problems) == before:
+            written = any(f"{here}.{key}" in self.places for key in ("values", "low", "high"))
+            if written and not (f"{here}.low" in self.places and f"{here}.high" in self.places):
+                lacking = "high" if f"{here}.low" in self.places else "low"
+                if f"{here}.values" not in self.places:
+                    self.report(here, f"{parameter.path} has only one end; add {lacking}:")
+            elif not written:
                 wanted = "add values: [first, second]" + ("" if parameter.choices else ", or low: and high:")
                 self.report(here, f"{parameter.path} has no levels; {wanted}")
             return None
