@@ -31,7 +31,7 @@ from cej_sim.runs import budget_refusals, common_months, table_months, unique_na
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
 from cej_sim.state import KINDS
 from cej_sim.sweeps.ablation import PARTS, units
-from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, Auto, Design, Factor, Plan, Probe
+from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, VARIABLE, Auto, Design, Factor, Plan, Probe
 
 #: How many cells are tried out when a design is read; any other that cannot be is recorded when its turn comes.
 _TRIED = 1000
@@ -319,9 +319,9 @@ class _Making:
             path = self.given.get(f"{here}.path")
             if path is None:
                 continue
-            parameter = PARAMETERS.get(path) or PARAMETERS.get(f"governance.{path}")
+            parameter = VARIABLE.get(path) or VARIABLE.get(f"governance.{path}")
             if parameter is None:
-                self.report(f"{here}.path", path_advice(path, PARAMETERS))
+                self.report(f"{here}.path", path_advice(path, VARIABLE))
                 continue
             only = self.given.get(f"{here}.scenario")
             if only is not None and only not in [scenario.name for scenario in scenarios]:
