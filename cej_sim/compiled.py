@@ -38,6 +38,16 @@ _SOURCES = (
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
+def source_text(package: Path = _PACKAGE) -> bytes:
+    """All the engine's sources, each after its file's name."""
+    found = b""
+    for name in _SOURCES:
+        path = package / name
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            found += file.name.encode() + (file.read_bytes() if file.exists() else b"")
+    return found
+
+
 def source_hash(package: Path = _PACKAGE) -> str:
     """Hash of the engine's sources, Python, numba and the processor compiled for; names the cache directory."""
     import llvmlite.binding
@@ -45,11 +55,7 @@ def source_hash(package: Path = _PACKAGE) -> str:
 
     processor = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__} {processor}".encode())
-    for name in _SOURCES:
-        path = package / name
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.name.encode())
-            digest.update(file.read_bytes() if file.exists() else b"")
+    digest.update(source_text(package))
     return digest.hexdigest()[:16]
 
 
