@@ -213,8 +213,18 @@ def compute_here(
     workers: int,
     cell: Compute,
     advance: Callable[[int, int], None],
+    ready: Callable[[], None] | None = None,
 ) -> None:
-    """Compute what waits with so many processes; ``advance`` hears of every batch how many ended and failed.
+    """Compute what waits with so many processes.
+
+    Args:
+        ledger: Where it is put down.
+        plan: Whose cells.
+        todo: What waits.
+        workers: How many processes.
+        cell: What computes a cell.
+        advance: Hears of every batch how many cells ended, and how many failed.
+        ready: Is told once all workers could begin, for measuring; none begins before the others then.
 
     Raises:
         SweepFailure: If the disk is full, or workers cannot be started.
@@ -271,7 +281,7 @@ def compute_here(
             for _ in range(workers):
                 hire()
             for one in crew:
-                if one.ready and not one.batch:
+                if one.ready and not one.batch and ready is None:
                     give(one)
             now = time.monotonic()
             dues = [one.since + limit - now for one in crew if one.current is not None and one.overdue is None]
@@ -291,6 +301,9 @@ def compute_here(
                 if message != "ready":
                     raise SweepFailure(message)
                 one.ready = True
+                if ready is not None and all(other.ready for other in crew):
+                    ready()
+                    ready = None
             else:
                 batch, part = message
                 stillbirths = 0
