@@ -40,7 +40,7 @@ RESULT_FILES = (
     FILE,
 )
 
-_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib")
+_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib", "SALib")
 _STAGING = ".cej_sim-"
 
 

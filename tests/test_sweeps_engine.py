@@ -23,6 +23,7 @@ import pytest
 
 import cej_sim
 from cej_sim import cli, provenance
+from cej_sim.metrics import NAMES as METRIC_NAMES
 from cej_sim.sweeps import runner, store, worker
 from cej_sim.sweeps.design import Auto, Design, Factor, Plan, Probe
 from cej_sim.sweeps.store import Shard, Sweep, SweepError, SweepFailure
@@ -873,3 +874,38 @@ def test_a_million_cells_are_planned_at_once() -> None:
     assert int(cells) == 1_000_000
     assert float(seconds) < 1.0
     assert float(megabytes) < 300
+
+
+@pytest.mark.slow
+def test_what_is_around_the_core_takes_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processor time of computing and storing cells as shipped designs have them, over that of their months alone."""
+    base = grid(1)
+    arms = (cej_sim.load("collective_impact"), cej_sim.load("community_led"))
+    design = replace(base, scenarios=arms, months=120, runs=20, keep_months=(24, 60, 120), keep_metrics=METRIC_NAMES)
+    Path("out").mkdir()
+    ledger = store.create(Path("out"), design, runner.WHOLE, None)
+    core = 0.0
+    bare = worker.run_once
+
+    def timed(*arguments: object) -> object:
+        nonlocal core
+        before = time.process_time()
+        try:
+            return bare(*arguments)  # type: ignore[arg-type]
+        finally:
+            core += time.process_time() - before
+
+    plan = Plan(design)
+    worker.warm(plan)
+    monkeypatch.setattr(worker, "run_once", timed)
+    ratios = []
+    for _ in range(3):
+        core, before = 0.0, time.process_time()
+        batch = worker.compute(plan, [0])
+        assert batch.rows is not None
+        part = store.write_part(Path("out"), batch.rows, batch.probes)
+        ratios.append((time.process_time() - before) / core)
+        before = time.process_time()
+        ledger.record(part, [], batch.failed)
+        ratios[-1] += (time.process_time() - before) / core
+    assert min(ratios) < 1.1, ratios
