@@ -1,0 +1,1 @@
+"""Many cells: designs of scenarios, computed, kept and analyzed."""
