@@ -27,6 +27,7 @@ from cej_sim.reading import (
     Reasons,
     ScenarioError,
     Section,
+    Series,
     Shape,
     Table,
     Text,
@@ -153,7 +154,7 @@ def _schema(shape: Shape, path: str) -> dict[str, Any]:
         return _leaf(shape) | described | given
     if isinstance(shape, Text):
         return _text(shape) | described
-    if isinstance(shape, Listing):
+    if isinstance(shape, Listing | Series):
         most = {"maxItems": shape.high} if shape.high < MAX_NODES else {}
         return {"type": "array", "minItems": shape.low, **most, "items": _schema(shape.item, path), **described}
     if isinstance(shape, Table):

@@ -17,7 +17,8 @@ from typing import Any
 
 from cej_sim import provenance
 from cej_sim.explaining import render_differences
-from cej_sim.reading import ListNode, MapNode, Node, ScalarNode, _locate, _text_of, parse, shipped
+from cej_sim.nodes import ListNode, MapNode, Node, ScalarNode, parse, text_of
+from cej_sim.reading import locate, shipped
 from cej_sim.scenario import Scenario
 
 #: Where the results lie in a bundle, and the scenario files as they were used.
@@ -104,7 +105,7 @@ def gather(paths: Sequence[Path]) -> tuple[dict[Path, bytes], dict[str, bytes]]:
             files[path] = content
         else:
             from_us[name] = content
-        root = parse(_text_of(path, path.name), path.name)
+        root = parse(text_of(path, path.name), path.name)
         for key in ("extends", "expect.*.against", "network.file", "network.nodes"):
             for text in _scalars(root, key):
                 is_network = key.startswith("network.")
@@ -115,7 +116,7 @@ def gather(paths: Sequence[Path]) -> tuple[dict[Path, bytes], dict[str, bytes]]:
                     problems.append(f"{path.name}: {key.replace('.*', '')}: {text} is an absolute path, which only "
                                     "this computer has; write it relative to the file")  # fmt: skip
                     continue
-                found = Path(os.path.abspath(path.parent / text if is_network else _locate(text, path.parent)))
+                found = Path(os.path.abspath(path.parent / text if is_network else locate(text, path.parent)))
                 if is_network:
                     files.setdefault(found, found.read_bytes())
                 else:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cej_sim.metrics import METRICS
 from cej_sim.month import PHASES, RULES
+from cej_sim.nodes import Place, clean
 from cej_sim.parameters import PRINCIPLES, Parameter, Value
 from cej_sim.population import head_counts
-from cej_sim.reading import Place, Reading, _clean
+from cej_sim.reading import Reading
 from cej_sim.scenario import DEFAULT_GROUPS, DEFAULT_ISSUES, GROUP, ISSUE, PARAMETERS, Event, Scenario, defaults
 from cej_sim.state import BUDGET_LINES
 
@@ -1074,7 +1075,7 @@ def resolved(reading: Reading) -> list[Row]:
 
     def place_of(path: str, key: str) -> Place | None:
         """The place of a key that is not one of the file's own; long ones are kept shortened."""
-        return places.get(f"{path}.{key}", places.get(f"{path}.{_clean(key)}"))
+        return places.get(f"{path}.{key}", places.get(f"{path}.{clean(key)}"))
 
     def add(path: str, value: object) -> None:
         rows.append(Row(plain(path), _written(value), places.get(path) if path in given else None))
@@ -1129,7 +1130,7 @@ def _reason(b: Scenario, path: str) -> str:
     """Why the second scenario sets a path so: the reason given for it or for the nearest section around it."""
     reasons = dict(b.reasons)
     while path:
-        for about in (path, _clean(path)):  # long paths are kept shortened
+        for about in (path, clean(path)):  # long paths are kept shortened
             if about in reasons:
                 return plain(reasons[about])
         path = path.rpartition(".")[0]

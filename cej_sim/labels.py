@@ -11,20 +11,8 @@ from pathlib import Path
 
 from cej_sim.comparison import Labels
 from cej_sim.metrics import NAMES
-from cej_sim.reading import (
-    MapNode,
-    Node,
-    Reading,
-    ScalarNode,
-    ScenarioError,
-    Text,
-    _clean,
-    _near,
-    _text_of,
-    _Walk,
-    parse,
-    shipped,
-)
+from cej_sim.nodes import MapNode, Node, ScalarNode, ScenarioError, clean, nearest, parse, text_of
+from cej_sim.reading import Reading, Text, Walk, shipped
 
 #: The words for kinds of agents that can be replaced within labels.
 KIND_WORDS = ("resident", "residents", "institution", "institutions", "backbone", "organizer", "organizers")
@@ -45,8 +33,8 @@ def read_labels(path: str | Path, scenarios: Collection[str] = ()) -> Labels:
     """
     shown = str(path)
     reading = Reading(Path(path))
-    walk = _Walk(shown, Path(path).parent, reading)
-    root = parse(_text_of(Path(path), shown, "labels"), shown, "a labels file", "metrics:")
+    walk = Walk(shown, Path(path).parent, reading)
+    root = parse(text_of(Path(path), shown, "labels"), shown, "a labels file", "metrics:")
     known = {
         "metrics": ("metric", NAMES),
         "scenarios": ("scenario", tuple(dict.fromkeys([*scenarios, *shipped()]))),
@@ -55,7 +43,7 @@ def read_labels(path: str | Path, scenarios: Collection[str] = ()) -> Labels:
     found: dict[str, dict[str, str]] = {name: {} for name in known}
     for key, value, here in walk.keys(root, ""):
         if key.text not in known:
-            near = _near(key.text.lower(), known)
+            near = nearest(key.text.lower(), known)
             wanted = f"did you mean {near}?" if near else f"write one of: {', '.join(known)}"
             walk.report(key.place, here, f"there is no such section in a labels file; {wanted}")
             continue
@@ -65,7 +53,7 @@ def read_labels(path: str | Path, scenarios: Collection[str] = ()) -> Labels:
     return Labels(**found)
 
 
-def _section(walk: _Walk, node: Node, path: str, what: str, names: Collection[str]) -> dict[str, str]:
+def _section(walk: Walk, node: Node, path: str, what: str, names: Collection[str]) -> dict[str, str]:
     """Names and the words to show for them."""
     if isinstance(node, ScalarNode) and node.value is None:
         return {}
@@ -88,9 +76,9 @@ def _advice(name: str, what: str, names: Collection[str]) -> Callable[[], str]:
     """What to write instead of a name that does not exist."""
 
     def worded() -> str:
-        near = _near(name.lower(), names)
+        near = nearest(name.lower(), names)
         some = names if len(names) < 12 else list(names)[:8]
-        wanted = f"did you mean {near}?" if near else f"write one such as {', '.join(_clean(one) for one in some)}"
+        wanted = f"did you mean {near}?" if near else f"write one such as {', '.join(clean(one) for one in some)}"
         where = ", neither shipped nor in this command" if what == "scenario" else ""
         return f"there is no such {what}{where}; {wanted}"
 

@@ -1,7 +1,7 @@
 """Scenario files: YAML with positions -> ``Scenario``, and errors that teach.
 
-A file is read in four steps, each of them a section below: its text (``_text_of``), its nodes with line and
-column (``parse``), its values one by one (``_Walk``, along the shape ``FILE``), and what only shows when the
+A file is read in four steps, each of them a section below: its text (``nodes.text_of``), its nodes with line and
+column (``nodes.parse``), its values one by one (``Walk``, along the shape ``FILE``), and what only shows when the
 values stand together (``_together``). ``FILE`` is built from the declarations of parameters, so that a rule's
 key, bounds, kind and choices are typed once, where the rule is declared.
 
@@ -18,13 +18,29 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
-
-from ruamel.yaml import YAML
-from ruamel.yaml import events as yaml
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from typing import Any
 
 from cej_sim.metrics import NAMES
+from cej_sim.nodes import (
+    MAX_BYTES,
+    MAX_NODES,
+    MAX_PROBLEMS,
+    SCHEMA_VERSION,
+    ListNode,
+    MapNode,
+    Node,
+    Place,
+    Problem,
+    ScalarNode,
+    ScenarioError,
+    clean,
+    either,
+    is_file,
+    nearest,
+    parse,
+    stop,
+    text_of,
+)
 from cej_sim.parameters import Parameter, Value, choice, count
 from cej_sim.scenario import (
     CHANGEABLE,
@@ -46,87 +62,6 @@ from cej_sim.scenario import (
 )
 from cej_sim.state import KINDS
 
-SCHEMA_VERSION = 1
-
-#: The largest file that is read, bytes.
-MAX_BYTES = 1_000_000
-#: The most keys and values in a file, aliases counted as often as they are used.
-MAX_NODES = 20_000
-#: How deep sections and lists may lie in each other.
-MAX_DEPTH = 20
-#: The most mistakes listed for one file.
-MAX_PROBLEMS = 100
-
-
-# What is reported
-
-
-@dataclass(frozen=True)
-class Place:
-    """A position in a file; lines and columns count from 1, and 0 means the file as a whole."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake: where it is, which path it concerns, what is wrong and what to write instead.
-
-    Attributes:
-        file: The file as it was named, or ``--set``.
-        line, column: Position, counted from 1; 0 where the mistake has no line.
-        path: Dotted path within the file, items of lists counted from 0; "" for the file as a whole.
-        message: ``what is wrong; what to write instead``, on one line.
-    """
-
-    file: str
-    line: int
-    column: int
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        """The mistake on one line."""
-        position = f":{self.line}:{self.column}" if self.line else ""
-        return f"{self.file}{position}: {self.path}{': ' if self.path else ''}{self.message}"
-
-
-class ScenarioError(ValueError):
-    """A scenario cannot be read; ``problems`` holds every mistake, and ``str()`` has a line for each."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        """Make one from all the mistakes."""
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = tuple(problems)
-
-    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
-        """How to copy it to another process."""
-        return type(self), (self.problems,)
-
-
-def _stop(place: Place, message: str, path: str = "") -> NoReturn:
-    """Give up on a file at once, for a mistake that hides all others."""
-    raise ScenarioError([Problem(place.file, place.line, place.column, path, message)])
-
-
-def _near(word: str, words: Iterable[str], likeness: float = 0.65) -> str | None:
-    """The right word that looks most like a wrong one."""
-    return next(iter(difflib.get_close_matches(word[:60], list(words), 1, likeness)), None)
-
-
-def _either(words: Sequence[str]) -> str:
-    """Words as a sentence lists them: ``a``, ``a or b``, ``a, b or c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _clean(text: str) -> str:
-    """A key of the user's as it can be shown on one line."""
-    shown = "".join(c if c.isprintable() else "?" for c in text)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
 # Where scenarios are
 
 
@@ -138,7 +73,7 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
 
 
-def _locate(name: str, directory: Path, always_a_path: bool = False) -> Path:
+def locate(name: str, directory: Path, always_a_path: bool = False) -> Path:
     """The file that a shipped name or a path stands for; paths are relative to the directory.
 
     Raises:
@@ -150,257 +85,10 @@ def _locate(name: str, directory: Path, always_a_path: bool = False) -> Path:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name[:60], known, 3)
-    beside = [f"{name}{ending}" for ending in (".yaml", ".yml") if _is_file(directory / f"{name}{ending}")]
+    beside = [f"{name}{ending}" for ending in (".yaml", ".yml") if is_file(directory / f"{name}{ending}")]
     wanted = "write a shipped name, or the path of a file:"
-    advice = f"did you mean {_either([*near, *beside])}? Shipped are:" if near or beside else wanted
+    advice = f"did you mean {either([*near, *beside])}? Shipped are:" if near or beside else wanted
     raise LookupError(f"there is no shipped scenario of this name; {advice} {', '.join(known) or 'none is shipped'}")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-# Text of a file
-
-
-def _text_of(path: Path, shown: str, what: str = "scenario") -> str:
-    """The text of a file of words and numbers, a scenario unless it is said what else.
-
-    Raises:
-        ScenarioError: If it is missing, a directory, unreadable, too large, binary or not UTF-8.
-    """
-    whole = Place(shown)
-    try:
-        if path.is_dir():
-            _stop(whole, f"this is a directory; name a {what} file in it, such as name.yaml")
-        if path.exists() and not path.is_file():
-            _stop(whole, f"this is not an ordinary file; name a {what} file, such as name.yaml")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except ScenarioError:
-        raise
-    except FileNotFoundError:
-        near = _near(path.name, _yaml_files(path.parent))
-        _stop(whole, f"there is no such file; {f'did you mean {near}?' if near else 'check its name and folder'}")
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
-        _stop(whole, f"the file cannot be read ({reason.lower()}); check its name and your right to read it")
-    if len(content) > MAX_BYTES:
-        _stop(whole, f"the file is larger than {MAX_BYTES:,} bytes; a {what} file is short, so name another one")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        _stop(whole, "the file is saved as UTF-16; save it as UTF-8 (plain text)")
-    if b"\0" in content:
-        _stop(whole, f"the file is binary, not text; name a {what} file, such as name.yaml")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8-sig")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        _stop(Place(shown, line, column), "this character is not UTF-8; save the file as UTF-8 (plain text)")
-
-
-def _yaml_files(directory: Path) -> list[str]:
-    try:
-        return [entry.name for entry in directory.iterdir() if entry.suffix.lower() in (".yaml", ".yml")]
-    except OSError:
-        return []
-
-
-# Nodes with positions
-
-
-@dataclass(eq=False)
-class ScalarNode:
-    """A single word, number or text; ``plain`` where it stands without quotes."""
-
-    place: Place
-    text: str
-    plain: bool
-    size: int = 1
-    depth: int = 1
-
-    @property
-    def value(self) -> Value | None:
-        """What it says: a number, true or false, a text, or None where it is empty."""
-        if not self.plain:
-            return self.text
-        if self.text in ("", "~", "null", "Null", "NULL"):
-            return None
-        if self.text in ("true", "True", "TRUE", "false", "False", "FALSE"):
-            return self.text.lower() == "true"
-        if len(self.text) <= 30:
-            if re.fullmatch(r"[-+]?[0-9]+", self.text):
-                return int(self.text)
-            if re.fullmatch(r"[-+]?([.][0-9]+|[0-9]+([.][0-9]*)?)([eE][-+]?[0-9]+)?", self.text):
-                return float(self.text)
-        return self.text
-
-
-@dataclass(eq=False)
-class MapNode:
-    """Lines of ``key: value``."""
-
-    place: Place
-    items: list[tuple[ScalarNode, Node]] = field(default_factory=list)
-    size: int = 1
-    depth: int = 1
-    key: ScalarNode | None = None  # the key whose value has not come yet
-
-
-@dataclass(eq=False)
-class ListNode:
-    """Items, one after the other."""
-
-    place: Place
-    items: list[Node] = field(default_factory=list)
-    size: int = 1
-    depth: int = 1
-
-
-Node = ScalarNode | MapNode | ListNode
-
-
-def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_version: {SCHEMA_VERSION}") -> MapNode:
-    """The nodes of a YAML text, whose root must be a map; mistakes speak of ``what``, and of its first line.
-
-    Built from the parser's events, so that nothing is constructed, nothing recurses, and a text that would
-    grow without bounds is given up early.
-
-    Raises:
-        ScenarioError: If the text is not YAML, or is YAML that scenario files do without (tags, several documents).
-    """
-    top = ListNode(Place(file))
-    stack: list[MapNode | ListNode] = [top]
-    anchors: dict[str, Node] = {}
-    nodes = documents = 0
-    for event, place in _events(text, file):
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                _stop(place, f"a second document begins here; {what} is one document, so remove the line ---")
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            _add(stack, stack.pop())
-        elif isinstance(event, yaml.NodeEvent):
-            node: Node
-            if getattr(event, "tag", None):
-                _stop(place, "tags (words after !) are not read; write the value without it, or put a text in quotes")
-            if isinstance(event, yaml.AliasEvent):
-                found = anchors.get(event.anchor)
-                if found is None or found in stack:
-                    alias = _clean(event.anchor)
-                    _stop(place, f"*{alias} stands for nothing above; write the value out, or put a text in quotes")
-                node = found
-            elif isinstance(event, yaml.ScalarEvent):
-                node = ScalarNode(place, event.value, event.implicit[0])
-            else:
-                node = MapNode(place) if isinstance(event, yaml.MappingStartEvent) else ListNode(place)
-            if event.anchor and not isinstance(event, yaml.AliasEvent):
-                anchors[event.anchor] = node
-            nodes += node.size
-            if nodes > MAX_NODES:
-                _stop(place, f"the file holds more than {MAX_NODES:,} keys and values; {what} needs far fewer")
-            if len(stack) + node.depth > MAX_DEPTH:
-                _stop(place, f"more than {MAX_DEPTH} sections lie in each other here; {what} needs fewer")
-            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-                stack.append(node)  # type: ignore[arg-type]
-            else:
-                _add(stack, node)
-    root = top.items[0] if top.items else None
-    if root is None or (isinstance(root, ScalarNode) and root.value is None):
-        _stop(Place(file, 1, 1), f"the file is empty; begin with the line {begin}")
-    if not isinstance(root, MapNode):
-        _stop(root.place, f"{what} is lines 'key: value'; begin with the line {begin}")
-    return root
-
-
-def _add(stack: list[MapNode | ListNode], node: Node) -> None:
-    """Put a finished node into the container that is open; an empty value stands where its key stands."""
-    parent = stack[-1]
-    parent.size += node.size
-    parent.depth = max(parent.depth, node.depth + 1)
-    if isinstance(parent, ListNode):
-        parent.items.append(node)
-    elif parent.key is not None:
-        if isinstance(node, ScalarNode) and node.plain and not node.text:
-            node.place = parent.key.place
-        parent.items.append((parent.key, node))
-        parent.key = None
-    elif isinstance(node, ScalarNode):
-        parent.key = node
-    else:
-        _stop(node.place, "a key must be a single word, not a list or a section; write key: value")
-
-
-def _events(text: str, file: str) -> Iterator[tuple[yaml.Event, Place]]:
-    """The parser's events with their places; its errors in plain words."""
-    try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            mark = event.start_mark
-            yield event, Place(file, mark.line + 1, mark.column + 1)
-    except MarkedYAMLError as error:
-        line, column, message = _syntax(error, text)
-        _stop(Place(file, line, column), message)
-    except YAMLError as error:
-        before = text[: getattr(error, "position", 0)]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        _stop(Place(file, line, column), "an invisible control character stands here; delete it")
-
-
-def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
-    """Line, column and plain words for what the YAML parser stumbled over."""
-    problem = error.problem or ""
-    context = error.context or ""
-    mark = error.problem_mark or error.context_mark
-    start = error.context_mark or mark
-    if mark is None or start is None:
-        return 1, 1, f"this is not YAML ({_clean(problem)}); write lines 'key: value'"
-    lines = text.splitlines() or [""]
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    here = (mark.line + 1, mark.column + 1)
-    there = (start.line + 1, start.column + 1)
-    tab = line[: len(line) - len(line.lstrip())].find("\t")
-    if tab >= 0:
-        return mark.line + 1, tab + 1, "a tab stands here; indent with spaces only (two for each level)"
-    if "cannot start any token" in problem:
-        if "\\t" in problem:
-            return *here, "a tab stands here; write a space instead"
-        return *here, f"a text cannot begin with {line[mark.column : mark.column + 1]}; put it in quotes"
-    if line.startswith("%"):
-        return *here, "a line cannot begin with %; remove it"
-    if "could not find expected ':'" in problem:
-        return *there, "a colon is missing in this line; write key: value, with a space after the colon"
-    if "mapping values are not allowed" in problem:
-        before = lines[mark.line - 1] if mark.line else ""
-        if re.fullmatch(r"\s*[\w.]+:\S.*", before):
-            column = len(before) - len(before.lstrip()) + 1
-            return mark.line, column, "a space is missing after the colon; write key: value"
-        if re.fullmatch(r"\s*(- +)?[\w.]+\s*", line[: mark.column]):
-            column = len(line) - len(line.lstrip()) + 1
-            return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"
-        return *here, "a second colon stands in this line; put a text with ': ' in quotes, and each key on its own line"
-    if "flow" in context:
-        bracket = "[" if "sequence" in context else "{"
-        closing = "]" if bracket == "[" else "}"
-        return *there, f"the bracket {bracket} opened here is not closed, or lacks a comma; close it with {closing}"
-    if "quoted scalar" in context:
-        if "escape" in problem:
-            message = "a backslash in double quotes has a meaning of its own; use single quotes instead"
-            return mark.line + 1, mark.column, message
-        return *there, "the quote that opens here is not closed; close it on the same line"
-    if "expected <block end>" in problem:
-        if "'-'" in problem:
-            return *here, "a list item (-) stands among lines 'key: value'; put it under its key, indented"
-        if "']'" in problem or "'}'" in problem or "','" in problem:
-            return *here, "this bracket or comma has no opening bracket; remove it"
-        if line[: mark.column].strip():
-            return *here, "more stands after the value; put a whole text in quotes, and each key on its own line"
-        return *here, "the indentation fits no line above; line it up with the lines it belongs to"
-    if "sequence entries are not allowed" in problem:
-        return *here, "a list cannot begin on the line of its key; put each item (- ...) on a line of its own below"
-    return *here, f"this is not YAML ({_clean(problem)}); write lines 'key: value'"
 
 
 # The shape of a file
@@ -451,8 +139,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A list of single values of one shape."""
+
+    item: Leaf | Text
+    low: int = 1
+    high: int = MAX_NODES
+
+
+@dataclass(frozen=True)
 class Changes:
-    """Full paths of rules and their new values."""
+    """Full paths of parameters, of rules if not said otherwise, and their new values."""
+
+    known: Mapping[str, Parameter] = field(default_factory=lambda: CHANGEABLE)
 
 
 @dataclass(frozen=True)
@@ -462,7 +161,7 @@ class Reasons:
     text: Text
 
 
-Shape = Leaf | Text | Section | Listing | Table | Changes | Reasons
+Shape = Leaf | Text | Section | Listing | Series | Table | Changes | Reasons
 
 MONTHS = count("months", 120, 1200, "Months", "How many months the scenario runs.", low=1, unit="months")
 
@@ -576,10 +275,11 @@ class Reading:
     scenario: Scenario | None = None
 
 
-class _Walk:
+class Walk:
     """Reads nodes along the shape of the file, and collects values, places and mistakes."""
 
     def __init__(self, file: str, directory: Path, reading: Reading) -> None:
+        """Begin with a file as it is shown, the folder that its paths start from, and where to collect."""
         self.file, self.directory = file, directory
         self.given, self.places, self.problems = reading.given, reading.places, reading.problems
 
@@ -599,6 +299,8 @@ class _Walk:
             self.section(shape, node, path)
         elif isinstance(shape, Listing):
             self.listing(shape, node, path)
+        elif isinstance(shape, Series):
+            self.series(shape, node, path)
         elif isinstance(shape, Leaf):
             value = self.leaf(shape, node, path)
             if value is not None or (shape.null and isinstance(node, ScalarNode) and node.value is None):
@@ -614,7 +316,7 @@ class _Walk:
         """Keys, values and paths of a map; a key that stands there twice is a mistake."""
         first: dict[str, int] = {}
         for key, value in node.items:
-            here = f"{path}.{_clean(key.text)}".lstrip(".")
+            here = f"{path}.{clean(key.text)}".lstrip(".")
             if key.text in first:
                 again = f"this key stands here twice (first in line {first[key.text]}); keep one of them"
                 self.report(key.place, here, again)
@@ -635,7 +337,7 @@ class _Walk:
         for key, value, here in self.keys(node, path):
             part = shape.keys.get(key.text)
             if part is None:
-                self.report(key.place, here, lambda key=key, value=value: _advice(key.text, value, path, shape))  # type: ignore[misc]
+                self.report(key.place, here, lambda key=key, value=value: self.advice(key.text, value, path, shape))  # type: ignore[misc]
                 continue
             self.places[here] = value.place if isinstance(part, Leaf | Text) else key.place
             self.read(part, value, here)
@@ -663,7 +365,7 @@ class _Walk:
         for i, item in enumerate(node.items):
             here = f"{path}.{i}"
             if isinstance(item, ScalarNode) and "name" in shape.item.keys and item.value is not None:
-                self.report(item.place, here, f"an item is a section with a name; write - name: {_clean(item.text)}")
+                self.report(item.place, here, f"an item is a section with a name; write - name: {clean(item.text)}")
                 continue
             self.read(shape.item, item, here)
             name = self.given.get(f"{here}.name")
@@ -672,6 +374,23 @@ class _Walk:
                 self.report(self.places[f"{here}.name"], f"{here}.name", twice)
             elif name is not None:
                 names[name] = self.places[f"{here}.name"].line
+
+    def series(self, shape: Series, node: Node, path: str) -> None:
+        """Read a list of single values; its items stand in ``given`` by their numbers, from 0."""
+        if not isinstance(node, ListNode):
+            self.report(node.place, path, f"{_what(node)} stands where a list belongs; write [first, second, ...]")
+            return
+        number = len(node.items)
+        if not shape.low <= number <= shape.high:
+            least = f"at least {shape.low}" if number < shape.low else f"at most {shape.high}"
+            self.report(node.place, path, f"the list has {number} items; write {least}")
+        self.given[path] = number
+        for i, item in enumerate(node.items):
+            self.read(shape.item, item, f"{path}.{i}")
+
+    def advice(self, name: str, value: Node, path: str, shape: Section) -> str:
+        """What to write instead of a key that does not exist in a section."""
+        return _advice(name, value, path, shape)
 
     def leaf(self, shape: Leaf, node: Node, path: str) -> Value | None:
         """A value by its declaration, in the form in which equal values compare equal; None if it is wrong."""
@@ -711,7 +430,7 @@ class _Walk:
             self.report(node.place, path, f"the text has {len(text)} characters; write at most {shape.most}")
         elif shape.word and not re.fullmatch("[A-Za-z0-9_]+", text):
             wanted = f"use letters (a to z), digits and _ only, such as {_word(text)}; any text may stand under label"
-            self.report(node.place, path, f"{_clean(text)!r} is not a name; {wanted}")
+            self.report(node.place, path, f"{clean(text)!r} is not a name; {wanted}")
         else:
             self.given[path] = Path(os.path.normpath(self.directory / text)) if shape.file else text
 
@@ -725,7 +444,7 @@ class _Walk:
             return
         for key, value, here in self.keys(node, path):
             if _shape_at(key.text) is None or key.text.split(".")[0] in _OWN:
-                self.report(key.place, here, lambda key=key: _path_advice(key.text, PARAMETERS))  # type: ignore[misc]
+                self.report(key.place, here, lambda key=key: path_advice(key.text, PARAMETERS))  # type: ignore[misc]
                 continue
             whole = f"{path}.{key.text}"  # `here` is shortened for messages
             self.places[whole] = value.place
@@ -744,9 +463,10 @@ class _Walk:
         for key, value, here in self.keys(node, path):
             leaf = shape.value if isinstance(shape, Table) else None
             if leaf is None:
-                parameter = CHANGEABLE.get(key.text)
+                known = shape.known if isinstance(shape, Changes) else CHANGEABLE
+                parameter = known.get(key.text)
                 if parameter is None:
-                    self.report(key.place, here, lambda key=key: _path_advice(key.text, CHANGEABLE))  # type: ignore[misc]
+                    self.report(key.place, here, lambda key=key, known=known: path_advice(key.text, known))  # type: ignore[misc]
                     continue
                 leaf = Leaf(parameter)
             self.places[here] = value.place
@@ -778,12 +498,16 @@ def _word(text: str) -> str:
 def _example(shape: Shape) -> str:
     """What could stand there."""
     if not isinstance(shape, Leaf):
-        return "(one or more lines below it)" if isinstance(shape, Changes | Section | Table | Listing) else "a text"
+        return (
+            "(one or more lines below it)"
+            if isinstance(shape, Changes | Section | Table | Listing | Series)
+            else "a text"
+        )
     parameter = shape.parameter
     if len(parameter.choices) > 12:
         return "one of the choices, such as " + parameter.choices[0]
     if parameter.choices:
-        return _either(parameter.choices)
+        return either(parameter.choices)
     if parameter.kind == "switch":
         return "true or false"
     if parameter.low == parameter.high:
@@ -809,13 +533,13 @@ def _advice(name: str, value: Node, path: str, shape: Section) -> str:
         return f"a key has no dots in a file; nest the sections: {name.split('.')[0]}: {nested}...{closed}"
     elsewhere = _SECTIONS_OF.get(name)
     if elsewhere:
-        return f"there is no {name} {where}; it stands {_either([_under(section) for section in elsewhere])}"
-    near = _near(name.lower(), shape.keys)
+        return f"there is no {name} {where}; it stands {either([_under(section) for section in elsewhere])}"
+    near = nearest(name.lower(), shape.keys)
     if near:
         return f"there is no such key {where}; did you mean {near}?"
-    far = _near(name.lower(), _SECTIONS_OF, 0.8)
+    far = nearest(name.lower(), _SECTIONS_OF, 0.8)
     if far:
-        return f"there is no such key {where}; did you mean {far}, {_either([_under(s) for s in _SECTIONS_OF[far]])}?"
+        return f"there is no such key {where}; did you mean {far}, {either([_under(s) for s in _SECTIONS_OF[far]])}?"
     return f"there is no such key {where}; keys there are: {', '.join(shape.keys)}"
 
 
@@ -831,7 +555,7 @@ def _shape_at(path: str) -> Shape | None:
     return shape
 
 
-def _path_advice(path: str, known: Mapping[str, Parameter]) -> str:
+def path_advice(path: str, known: Mapping[str, Parameter]) -> str:
     """What to write instead of a full path that names no rule (or none that may change where it stands)."""
     if path in PARAMETERS:
         return "this describes the start and cannot change during a run; write the full path of a rule"
@@ -843,9 +567,9 @@ def _path_advice(path: str, known: Mapping[str, Parameter]) -> str:
         parts = full.split(".")
         for i in range(len(parts)):
             endings.setdefault(".".join(parts[i:]), []).append(full)
-    meant = endings.get(path) or endings.get(_near(path, endings) or "")
+    meant = endings.get(path) or endings.get(nearest(path, endings) or "")
     if meant:
-        return f"there is no such path; did you mean {_either(meant[:5])}?"
+        return f"there is no such path; did you mean {either(meant[:5])}?"
     sections = ", ".join(dict.fromkeys(full.rpartition(".")[0] for full in known))
     return f"there is no such path; rules stand under: {sections}"
 
@@ -862,13 +586,13 @@ def read(name_or_path: str | Path) -> Reading:
     """Read a scenario file whole: values, places and every mistake; raises nothing for a wrong file."""
     shown = str(name_or_path)
     try:
-        path = _locate(shown, Path(), isinstance(name_or_path, Path))
+        path = locate(shown, Path(), isinstance(name_or_path, Path))
     except LookupError as error:
         return Reading(Path(shown), problems=[Problem(shown, 0, 0, "", str(error))])
-    return _read(path, shown if str(path) == shown else _display(path))
+    return _read(path, shown if str(path) == shown else display(path))
 
 
-def _display(path: Path) -> str:
+def display(path: Path) -> str:
     """A path as it is shown: relative where it lies below the current directory."""
     absolute = Path(os.path.abspath(path))
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
@@ -877,9 +601,9 @@ def _display(path: Path) -> str:
 def _read(path: Path, shown: str, extended: bool = False) -> Reading:
     """Read one file and, unless it is itself the extended one, the file it extends."""
     reading = Reading(path)
-    walk = _Walk(shown, Path(os.path.abspath(path)).parent, reading)
+    walk = Walk(shown, Path(os.path.abspath(path)).parent, reading)
     try:
-        root = parse(_text_of(path, shown), shown)
+        root = parse(text_of(path, shown), shown)
         _check_version(root)
     except ScenarioError as error:
         reading.problems += error.problems
@@ -908,32 +632,32 @@ def _check_version(root: MapNode) -> None:
             value = node.value
             if isinstance(value, bool) or not isinstance(value, int):
                 advice = f"a whole number without quotes; write schema_version: {SCHEMA_VERSION}"
-                _stop(node.place, f"the version is {advice}", key.text)
+                stop(node.place, f"the version is {advice}", key.text)
             if value > SCHEMA_VERSION:
                 advice = f"this program reads version {SCHEMA_VERSION}, so install a newer cej-sim"
-                _stop(node.place, f"the file has the newer version {value}; {advice}", key.text)
+                stop(node.place, f"the file has the newer version {value}; {advice}", key.text)
             advice = f"the first one was 1; write schema_version: {SCHEMA_VERSION} and check again"
-            _stop(node.place, f"there was never a version {value}; {advice}", key.text)
+            stop(node.place, f"there was never a version {value}; {advice}", key.text)
 
 
-def _resolve_against(walk: _Walk) -> None:
+def _resolve_against(walk: Walk) -> None:
     """Find the scenarios that expectations compare with; nothing in them is read."""
     for path, text in list(walk.given.items()):
         if re.fullmatch("expect[.][0-9]+[.]against", path):
             try:
-                found = _locate(text, walk.directory)
+                found = locate(text, walk.directory)
             except LookupError as error:
                 walk.report(walk.places[path], path, str(error))
                 continue
             if text in shipped():
                 continue
-            if not _is_file(found):
+            if not is_file(found):
                 wanted = "write a shipped name, or a path from this file's folder"
                 walk.report(walk.places[path], path, f"there is no such file; {wanted}")
             walk.given[path] = str(found)
 
 
-def _parent(walk: _Walk, reading: Reading, shown: str) -> Reading | None:
+def _parent(walk: Walk, reading: Reading, shown: str) -> Reading | None:
     """The extended scenario, read; None where it cannot serve, with the reason reported at ``extends``."""
     name, place = reading.given["extends"], reading.places["extends"]
 
@@ -942,16 +666,16 @@ def _parent(walk: _Walk, reading: Reading, shown: str) -> Reading | None:
         return None
 
     try:
-        found = _locate(name, walk.directory)
+        found = locate(name, walk.directory)
     except LookupError as error:
         return refuse(str(error))
     if _same(found, reading.path):
         return refuse("a scenario cannot extend itself; name another one, or remove this line")
-    parent = _read(found, _display(found), extended=True)
+    parent = _read(found, display(found), extended=True)
     further = parent.given.get("extends")
     if further is not None:
         try:
-            circle = _same(_locate(further, found.parent), reading.path)
+            circle = _same(locate(further, found.parent), reading.path)
         except LookupError:
             circle = False
         if circle:
@@ -1000,7 +724,7 @@ def _ancestors(path: str) -> list[str]:
     return [".".join(parts[:i]) for i in range(1, len(parts))]
 
 
-def _together(walk: _Walk, reading: Reading, shown: str) -> Scenario:
+def _together(walk: Walk, reading: Reading, shown: str) -> Scenario:
     """Put the scenario together, and report what only shows when its values stand together.
 
     Where a part has mistakes of its own, checks that would build on it are left out, and so is the part.
@@ -1025,7 +749,7 @@ def _together(walk: _Walk, reading: Reading, shown: str) -> Scenario:
         groups = tuple(Group(**item) for item in _items(given, "community.groups", GROUP))
         total = sum(group.share for group in groups)
         if abs(total - 1.0) > 1e-6:
-            listed = ", ".join(f"{_clean(group.name)} {group.share:.6g}" for group in groups)
+            listed = ", ".join(f"{clean(group.name)} {group.share:.6g}" for group in groups)
             wanted = "change them so that they add up to 1"
             report(f"the shares of the groups add up to {total:.6g} ({listed}); {wanted}", "community.groups")
     if "issues" in given and sound("issues"):
@@ -1188,7 +912,7 @@ def read_set(assignments: Sequence[str], scenario: Scenario) -> Scenario:
 
     for assignment in assignments:
         path, equals, text = (part.strip() for part in assignment.partition("="))
-        shown = _clean(path)
+        shown = clean(path)
         if not equals:
             report(shown, "there is no = in it; write section.key=value, such as governance.decide.votes.residents=.5")
             continue
@@ -1229,4 +953,4 @@ def _set_advice(path: str) -> str:
     in_file = ["community.groups", *(f"network.{key}" for key in _IMPORT_KEYS), "issues", "events", "expect", *_OWN]
     if any(f"{path}.".startswith(f"{part}.") for part in in_file):
         return "this can be changed in a file only; write a file that begins with extends:"
-    return _path_advice(path, PARAMETERS)
+    return path_advice(path, PARAMETERS)

@@ -509,6 +509,32 @@ class Scenario:
         content["values"] = dict(sorted(self.values.items()))
         return content
 
+    @classmethod
+    def from_resolved(
+        cls, content: Mapping[str, Any], *, name: str, label: str = "", description: str = "", folder: Path = Path()
+    ) -> Scenario:
+        """The scenario that ``resolved()`` described; its network file is looked for by name in a folder."""
+        network_file = None
+        if content["network_file"] is not None:
+            found = {key: value for key, value in content["network_file"].items() if not key.endswith("sha256")}
+            found["path"] = folder / found["path"]
+            found["nodes"] = folder / found["nodes"] if found["nodes"] else None
+            found["kind_map"] = tuple(map(tuple, found["kind_map"]))
+            network_file = NetworkFile(**found)
+        return cls(
+            name=name,
+            label=label,
+            description=description,
+            values=dict(content["values"]),
+            months=content["months"],
+            groups=tuple(Group(**group) for group in content["groups"]),
+            issues=tuple(Issue(**issue) for issue in content["issues"]),
+            network_file=network_file,
+            events=tuple(
+                Event(event["month"], event["by"], tuple(map(tuple, event["set"]))) for event in content["events"]
+            ),
+        )
+
     def hash(self) -> str:
         """SHA-256 of ``resolved()``: equal for scenarios that must give equal numbers."""
         text = json.dumps(self.resolved(), sort_keys=True, default=str)

@@ -172,7 +172,7 @@ def test_single_values_are_judged_alike(path, value):
     text = "schema_version: 1\n" + "".join(f"{'  ' * i}{key}:\n" for i, key in enumerate(path.split(".")))
     text = f"{text.rstrip()} {value}\n"
     walked = reading.Reading(Path("case.yaml"))
-    walk = reading._Walk("case.yaml", Path(), walked)
+    walk = reading.Walk("case.yaml", Path(), walked)
     walk.section(reading.FILE, reading.parse(text, "case.yaml"), "")
     assert is_valid(text) == (not walked.problems), walked.problems
 

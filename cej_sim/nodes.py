@@ -1,0 +1,348 @@
+"""A file of words and numbers as nodes that know their line and column, and mistakes that say where they are.
+
+Scenario files, labels files and designs of sweeps are read from these nodes, each along its own shape. Nothing in a
+file is executed, and a text that would grow without bounds is given up early.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml import events as yaml
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from cej_sim.parameters import Value
+
+SCHEMA_VERSION = 1
+
+#: The largest file that is read, bytes.
+MAX_BYTES = 1_000_000
+#: The most keys and values in a file, aliases counted as often as they are used.
+MAX_NODES = 20_000
+#: How deep sections and lists may lie in each other.
+MAX_DEPTH = 20
+#: The most mistakes listed for one file.
+MAX_PROBLEMS = 100
+
+
+# What is reported
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file; lines and columns count from 1, and 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, which path it concerns, what is wrong and what to write instead.
+
+    Attributes:
+        file: The file as it was named, or ``--set``.
+        line, column: Position, counted from 1; 0 where the mistake has no line.
+        path: Dotted path within the file, items of lists counted from 0; "" for the file as a whole.
+        message: ``what is wrong; what to write instead``, on one line.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """The mistake on one line."""
+        position = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{position}: {self.path}{': ' if self.path else ''}{self.message}"
+
+
+class ScenarioError(ValueError):
+    """A scenario cannot be read; ``problems`` holds every mistake, and ``str()`` has a line for each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Make one from all the mistakes."""
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
+        """How to copy it to another process."""
+        return type(self), (self.problems,)
+
+
+def stop(place: Place, message: str, path: str = "") -> NoReturn:
+    """Give up on a file at once, for a mistake that hides all others."""
+    raise ScenarioError([Problem(place.file, place.line, place.column, path, message)])
+
+
+def nearest(word: str, words: Iterable[str], likeness: float = 0.65) -> str | None:
+    """The right word that looks most like a wrong one."""
+    return next(iter(difflib.get_close_matches(word[:60], list(words), 1, likeness)), None)
+
+
+def either(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: ``a``, ``a or b``, ``a, b or c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def clean(text: str) -> str:
+    """A key of the user's as it can be shown on one line."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+# Text of a file
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no path is wrong enough to raise."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def text_of(path: Path, shown: str, what: str = "scenario") -> str:
+    """The text of a file of words and numbers, a scenario unless it is said what else.
+
+    Raises:
+        ScenarioError: If it is missing, a directory, unreadable, too large, binary or not UTF-8.
+    """
+    whole = Place(shown)
+    try:
+        if path.is_dir():
+            stop(whole, f"this is a directory; name a {what} file in it, such as name.yaml")
+        if path.exists() and not path.is_file():
+            stop(whole, f"this is not an ordinary file; name a {what} file, such as name.yaml")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except ScenarioError:
+        raise
+    except FileNotFoundError:
+        near = nearest(path.name, _yaml_files(path.parent))
+        stop(whole, f"there is no such file; {f'did you mean {near}?' if near else 'check its name and folder'}")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
+        stop(whole, f"the file cannot be read ({reason.lower()}); check its name and your right to read it")
+    if len(content) > MAX_BYTES:
+        stop(whole, f"the file is larger than {MAX_BYTES:,} bytes; a {what} file is short, so name another one")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        stop(whole, "the file is saved as UTF-16; save it as UTF-8 (plain text)")
+    if b"\0" in content:
+        stop(whole, f"the file is binary, not text; name a {what} file, such as name.yaml")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        stop(Place(shown, line, column), "this character is not UTF-8; save the file as UTF-8 (plain text)")
+
+
+def _yaml_files(directory: Path) -> list[str]:
+    try:
+        return [entry.name for entry in directory.iterdir() if entry.suffix.lower() in (".yaml", ".yml")]
+    except OSError:
+        return []
+
+
+# Nodes with positions
+
+
+@dataclass(eq=False)
+class ScalarNode:
+    """A single word, number or text; ``plain`` where it stands without quotes."""
+
+    place: Place
+    text: str
+    plain: bool
+    size: int = 1
+    depth: int = 1
+
+    @property
+    def value(self) -> Value | None:
+        """What it says: a number, true or false, a text, or None where it is empty."""
+        if not self.plain:
+            return self.text
+        if self.text in ("", "~", "null", "Null", "NULL"):
+            return None
+        if self.text in ("true", "True", "TRUE", "false", "False", "FALSE"):
+            return self.text.lower() == "true"
+        if len(self.text) <= 30:
+            if re.fullmatch(r"[-+]?[0-9]+", self.text):
+                return int(self.text)
+            if re.fullmatch(r"[-+]?([.][0-9]+|[0-9]+([.][0-9]*)?)([eE][-+]?[0-9]+)?", self.text):
+                return float(self.text)
+        return self.text
+
+
+@dataclass(eq=False)
+class MapNode:
+    """Lines of ``key: value``."""
+
+    place: Place
+    items: list[tuple[ScalarNode, Node]] = field(default_factory=list)
+    size: int = 1
+    depth: int = 1
+    key: ScalarNode | None = None  # the key whose value has not come yet
+
+
+@dataclass(eq=False)
+class ListNode:
+    """Items, one after the other."""
+
+    place: Place
+    items: list[Node] = field(default_factory=list)
+    size: int = 1
+    depth: int = 1
+
+
+Node = ScalarNode | MapNode | ListNode
+
+
+def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_version: {SCHEMA_VERSION}") -> MapNode:
+    """The nodes of a YAML text, whose root must be a map; mistakes speak of ``what``, and of its first line.
+
+    Built from the parser's events, so that nothing is constructed, nothing recurses, and a text that would
+    grow without bounds is given up early.
+
+    Raises:
+        ScenarioError: If the text is not YAML, or is YAML that scenario files do without (tags, several documents).
+    """
+    top = ListNode(Place(file))
+    stack: list[MapNode | ListNode] = [top]
+    anchors: dict[str, Node] = {}
+    nodes = documents = 0
+    for event, place in _events(text, file):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                stop(place, f"a second document begins here; {what} is one document, so remove the line ---")
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            _add(stack, stack.pop())
+        elif isinstance(event, yaml.NodeEvent):
+            node: Node
+            if getattr(event, "tag", None):
+                stop(place, "tags (words after !) are not read; write the value without it, or put a text in quotes")
+            if isinstance(event, yaml.AliasEvent):
+                found = anchors.get(event.anchor)
+                if found is None or found in stack:
+                    alias = clean(event.anchor)
+                    stop(place, f"*{alias} stands for nothing above; write the value out, or put a text in quotes")
+                node = found
+            elif isinstance(event, yaml.ScalarEvent):
+                node = ScalarNode(place, event.value, event.implicit[0])
+            else:
+                node = MapNode(place) if isinstance(event, yaml.MappingStartEvent) else ListNode(place)
+            if event.anchor and not isinstance(event, yaml.AliasEvent):
+                anchors[event.anchor] = node
+            nodes += node.size
+            if nodes > MAX_NODES:
+                stop(place, f"the file holds more than {MAX_NODES:,} keys and values; {what} needs far fewer")
+            if len(stack) + node.depth > MAX_DEPTH:
+                stop(place, f"more than {MAX_DEPTH} sections lie in each other here; {what} needs fewer")
+            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                stack.append(node)  # type: ignore[arg-type]
+            else:
+                _add(stack, node)
+    root = top.items[0] if top.items else None
+    if root is None or (isinstance(root, ScalarNode) and root.value is None):
+        stop(Place(file, 1, 1), f"the file is empty; begin with the line {begin}")
+    if not isinstance(root, MapNode):
+        stop(root.place, f"{what} is lines 'key: value'; begin with the line {begin}")
+    return root
+
+
+def _add(stack: list[MapNode | ListNode], node: Node) -> None:
+    """Put a finished node into the container that is open; an empty value stands where its key stands."""
+    parent = stack[-1]
+    parent.size += node.size
+    parent.depth = max(parent.depth, node.depth + 1)
+    if isinstance(parent, ListNode):
+        parent.items.append(node)
+    elif parent.key is not None:
+        if isinstance(node, ScalarNode) and node.plain and not node.text:
+            node.place = parent.key.place
+        parent.items.append((parent.key, node))
+        parent.key = None
+    elif isinstance(node, ScalarNode):
+        parent.key = node
+    else:
+        stop(node.place, "a key must be a single word, not a list or a section; write key: value")
+
+
+def _events(text: str, file: str) -> Iterator[tuple[yaml.Event, Place]]:
+    """The parser's events with their places; its errors in plain words."""
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            mark = event.start_mark
+            yield event, Place(file, mark.line + 1, mark.column + 1)
+    except MarkedYAMLError as error:
+        line, column, message = _syntax(error, text)
+        stop(Place(file, line, column), message)
+    except YAMLError as error:
+        before = text[: getattr(error, "position", 0)]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        stop(Place(file, line, column), "an invisible control character stands here; delete it")
+
+
+def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
+    """Line, column and plain words for what the YAML parser stumbled over."""
+    problem = error.problem or ""
+    context = error.context or ""
+    mark = error.problem_mark or error.context_mark
+    start = error.context_mark or mark
+    if mark is None or start is None:
+        return 1, 1, f"this is not YAML ({clean(problem)}); write lines 'key: value'"
+    lines = text.splitlines() or [""]
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    here = (mark.line + 1, mark.column + 1)
+    there = (start.line + 1, start.column + 1)
+    tab = line[: len(line) - len(line.lstrip())].find("\t")
+    if tab >= 0:
+        return mark.line + 1, tab + 1, "a tab stands here; indent with spaces only (two for each level)"
+    if "cannot start any token" in problem:
+        if "\\t" in problem:
+            return *here, "a tab stands here; write a space instead"
+        return *here, f"a text cannot begin with {line[mark.column : mark.column + 1]}; put it in quotes"
+    if line.startswith("%"):
+        return *here, "a line cannot begin with %; remove it"
+    if "could not find expected ':'" in problem:
+        return *there, "a colon is missing in this line; write key: value, with a space after the colon"
+    if "mapping values are not allowed" in problem:
+        before = lines[mark.line - 1] if mark.line else ""
+        if re.fullmatch(r"\s*[\w.]+:\S.*", before):
+            column = len(before) - len(before.lstrip()) + 1
+            return mark.line, column, "a space is missing after the colon; write key: value"
+        if re.fullmatch(r"\s*(- +)?[\w.]+\s*", line[: mark.column]):
+            column = len(line) - len(line.lstrip()) + 1
+            return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"
+        return *here, "a second colon stands in this line; put a text with ': ' in quotes, and each key on its own line"
+    if "flow" in context:
+        bracket = "[" if "sequence" in context else "{"
+        closing = "]" if bracket == "[" else "}"
+        return *there, f"the bracket {bracket} opened here is not closed, or lacks a comma; close it with {closing}"
+    if "quoted scalar" in context:
+        if "escape" in problem:
+            message = "a backslash in double quotes has a meaning of its own; use single quotes instead"
+            return mark.line + 1, mark.column, message
+        return *there, "the quote that opens here is not closed; close it on the same line"
+    if "expected <block end>" in problem:
+        if "'-'" in problem:
+            return *here, "a list item (-) stands among lines 'key: value'; put it under its key, indented"
+        if "']'" in problem or "'}'" in problem or "','" in problem:
+            return *here, "this bracket or comma has no opening bracket; remove it"
+        if line[: mark.column].strip():
+            return *here, "more stands after the value; put a whole text in quotes, and each key on its own line"
+        return *here, "the indentation fits no line above; line it up with the lines it belongs to"
+    if "sequence entries are not allowed" in problem:
+        return *here, "a list cannot begin on the line of its key; put each item (- ...) on a line of its own below"
+    return *here, f"this is not YAML ({clean(problem)}); write lines 'key: value'"

@@ -1,0 +1,532 @@
+"""Design files: YAML with positions -> ``Design``, and errors that teach, as for scenario files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cej_sim.metrics import NAMES
+from cej_sim.nodes import MapNode, Node, ScalarNode, ScenarioError, nearest, parse, text_of
+from cej_sim.parameters import Parameter, Value, choice, count, switch
+from cej_sim.reading import (
+    MONTHS,
+    Changes,
+    Leaf,
+    Listing,
+    Reading,
+    Section,
+    Series,
+    Shape,
+    Text,
+    Walk,
+    display,
+    load,
+    path_advice,
+)
+from cej_sim.runs import budget_refusals, common_months, table_months, unique_names
+from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
+from cej_sim.state import KINDS
+from cej_sim.sweeps.ablation import PARTS, units
+from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, Auto, Design, Factor, Plan, Probe
+
+#: How many cells are tried out when a design is read; any other that cannot be is recorded when its turn comes.
+_TRIED = 1000
+
+
+class DesignError(ScenarioError):
+    """A design cannot be read; ``problems`` holds every mistake, and ``str()`` has a line for each."""
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A single value whose meaning depends on the factor."""
+
+
+def _shape() -> Section:
+    """The shape of a design file."""
+    version = count("schema_version", 1, 1, "Version", "Of the form.", low=1)
+    metric = Leaf(choice("metric", NAMES, "Metric", "Of what."))
+    month = Leaf(replace(MONTHS, path="month"))
+
+    def whole(name: str, low: float, high: float) -> Leaf:
+        return Leaf(count(name, int(low), high, name, name, low=low, unit="a whole number"))
+
+    def number(name: str, low: float, high: float, unit: str) -> Leaf:
+        return Leaf(Parameter(name, low, name, name, low=low, high=high, unit=unit))
+
+    any_number = number("value", -1e12, 1e12, "a number")
+    factor = Section(
+        {
+            "path": Text(most=200),
+            "values": Series(_Level(), high=10_000),  # type: ignore[arg-type]
+            "low": any_number,
+            "high": any_number,
+            "steps": whole("steps", 2, 10_000),
+            "scale": Leaf(choice("scale", ("even", "log"), "Scale", "How the range is covered.")),
+            "scenario": Text(most=200),
+        },
+        required=("path",),
+    )
+    loop: dict[str, Shape] = {
+        "path": Text(most=200),
+        "low": any_number,
+        "high": any_number,
+        "hold": whole("hold", 2, 240),
+        "steps": whole("steps", 2, 100),
+        "runs": whole("runs", 1, 1e6),
+        "metrics": Series(metric),
+    }
+    return Section(
+        {
+            "schema_version": Leaf(version),
+            "name": Text(most=60, word=True),
+            "label": Text(empty=True),
+            "description": Text(most=20_000, lines=True, empty=True),
+            "design": Leaf(choice("design", KINDS_OF_DESIGN, "Design", "Which cells.")),
+            "scenarios": Series(Text(most=1000), high=20),
+            "set": Changes(PARAMETERS),
+            "factors": Listing(factor, 1, 500),
+            "cells": Listing(Section({"label": Text(most=200), "set": Changes(PARAMETERS)}), 1, 10_000),
+            "samples": whole("samples", 2, 1e9),
+            "levels": whole("levels", 2, 100),
+            "second_order": Leaf(switch("second_order", False, "Second order", "Of Sobol's indices.")),
+            "resolution": whole("resolution", 3, 5),
+            "by": Leaf(choice("by", PARTS, "By", "Which parts are swapped.")),
+            "how": Leaf(choice("how", ("each", "factorial"), "How", "Each part alone, or all combinations.")),
+            "runs": Text(most=30),
+            "auto": Section(
+                {
+                    "metric": metric,
+                    "month": month,
+                    "half_width": number("half_width", 1e-9, 1e9, "in the metric's unit"),
+                    "least": whole("least", 2, 1e6),
+                    "most": whole("most", 2, 1e6),
+                },
+                required=("metric", "month", "half_width"),
+            ),
+            "seed": whole("seed", 0, 2.0**53),
+            "luck": Leaf(choice("luck", ("common", "own"), "Luck", "Shared by cells or not.")),
+            "months": Leaf(MONTHS),
+            "keep": Section({"months": Series(month), "metrics": Series(metric)}),
+            "probes": Section(
+                {
+                    "causal_influence": Section(
+                        {"bloc": Leaf(choice("bloc", KINDS, "Bloc", "Whose.")), "runs": whole("runs", 1, 1e6)}
+                    ),
+                    "irreversibility": Section(loop, required=("path", "low", "high")),
+                }
+            ),
+            "time_limit": number("time_limit", 0.01, 1e7, "seconds"),
+            "allow_unequal_budgets": Leaf(switch("allow_unequal_budgets", False, "Unequal budgets", "Allowed.")),
+        },
+        required=("schema_version", "design", "scenarios"),
+    )
+
+
+#: The shape of a design file.
+FILE = _shape()
+
+#: Keys that only some designs have -> those designs.
+_ONLY = {
+    "factors": tuple(kind for kind in KINDS_OF_DESIGN if kind not in ("list", "ablation")),
+    "cells": ("list",),
+    "samples": SAMPLED,
+    "levels": ("morris",),
+    "second_order": ("sobol",),
+    "resolution": ("fractional_factorial",),
+    "by": ("ablation",),
+    "how": ("ablation",),
+}
+#: Keys that such designs need.
+_NEEDED = {"factors": _ONLY["factors"], "cells": ("list",), "samples": SAMPLED, "by": ("ablation",)}
+
+
+class _DesignWalk(Walk):
+    """Reads the nodes of a design."""
+
+    def read(self, shape: Any, node: Node, path: str) -> None:
+        if isinstance(shape, _Level):
+            self.places[path] = node.place
+            if isinstance(node, ScalarNode) and node.value is not None:
+                self.given[path] = node
+            else:
+                self.report(node.place, path, "a single value belongs here; write the levels as [first, second, ...]")
+            return
+        super().read(shape, node, path)
+
+    def advice(self, name: str, value: Node, path: str, shape: Section) -> str:
+        """What to write instead of a key that a design does not have."""
+        where = f"under {path}" if path else "in a design"
+        if name in PARAMETERS or f"governance.{name}" in PARAMETERS:
+            full = name if name in PARAMETERS else f"governance.{name}"
+            return f"there is no such key {where}; to vary this, write under factors: - {{path: {full}, values: [...]}}"
+        near = nearest(name.lower(), shape.keys)
+        known = f"keys there are: {', '.join(shape.keys)}"
+        return f"there is no such key {where}; {f'did you mean {near}?' if near else known}"
+
+
+def read_design(path: str | Path) -> Design:
+    """Read a design file.
+
+    Raises:
+        DesignError: With every mistake, each with file, line and column and what to write instead.
+        ImportError: If the design needs SALib, which is not installed.
+    """
+    path = Path(path)
+    shown = display(path)
+    reading = Reading(path)
+    walk = _DesignWalk(shown, path.absolute().parent, reading)
+    try:
+        text = text_of(path, shown, "design")
+        root = parse(text, shown, "a design", "schema_version: 1")
+    except ScenarioError as error:
+        raise DesignError(error.problems) from None
+    walk.section(FILE, root, "")
+    design = _Making(walk, root, path, text).design()
+    if reading.problems or design is None:
+        raise DesignError(sorted(reading.problems, key=lambda one: (one.file != shown, one.line, one.column)))
+    return design
+
+
+class _Making:
+    """Puts a design together from what the walk has read, and reports what does not go together."""
+
+    def __init__(self, walk: _DesignWalk, root: MapNode, path: Path, text: str) -> None:
+        self.walk, self.root, self.path, self.text = walk, root, path, text
+        self.given, self.places = walk.given, walk.places
+
+    def report(self, path: str, message: str) -> None:
+        place = self.places.get(path) or self.places.get(path.split(".")[0]) or self.root.place
+        self.walk.report(place, path, message)
+
+    def several(self, path: str) -> list[Any]:
+        """The sound items of a list of single values."""
+        items = (f"{path}.{i}" for i in range(self.given.get(path, 0)))
+        return [self.given[item] for item in items if item in self.given]
+
+    def design(self) -> Design | None:
+        """The design, or None where it has mistakes."""
+        given = self.given
+        kind = given.get("design")
+        for key, kinds in _ONLY.items():
+            if kind and key in self.places and kind not in kinds:
+                self.report(key, f"a design {kind} has no {key}; remove it, or write design: {' or '.join(kinds)}")
+        for key, kinds in _NEEDED.items():
+            if kind in kinds and key not in self.places:
+                example = {
+                    "factors": "factors: [{path: community.residents, values: [60, 120]}]",
+                    "cells": "cells: [{set: {community.residents: 60}}]",
+                    "samples": "samples: 64",
+                    "by": "by: principle",
+                }[key]
+                self.report(key, f"a design {kind} needs it; add {example}")
+        scenarios = self.scenarios(kind)
+        factors = self.factors(kind, scenarios)
+        cells: tuple[tuple[str, tuple[Value | None, ...]], ...] = ()
+        months = self.months(scenarios)
+        runs, auto = self.runs(months)
+        probes = self.probes()
+        if self.walk.problems or not scenarios or kind is None:
+            return None
+        if kind == "list":
+            factors, cells = self.listed()
+        if kind == "ablation":
+            by = given.get("by", "principle")
+            first, second = scenarios
+            factors = tuple(Factor(unit.name, unit.label, (0, 1), unit="swapped") for unit in units(first, second, by))
+            if not factors:
+                self.report("scenarios", "the two scenarios differ in nothing; name two that do")
+                return None
+            if given.get("how") == "factorial" and len(factors) > 20:
+                self.report("how", f"{len(factors)} parts have 2^{len(factors)} combinations; write how: each")
+                return None
+        if kind == "sobol" and given["samples"] & (given["samples"] - 1):
+            power = 1 << given["samples"].bit_length()
+            self.report("samples", f"Sobol's points are balanced for powers of 2 only; write {power // 2} or {power}")
+            return None
+        design = Design(
+            name=given.get("name") or self.path.absolute().parent.name.replace("-", "_") or "sweep",
+            label=given.get("label", ""),
+            description=given.get("description", ""),
+            kind=kind,
+            scenarios=scenarios,
+            factors=factors,
+            cells=cells,
+            samples=given.get("samples", 0),
+            levels=given.get("levels", 4),
+            second_order=given.get("second_order", False),
+            resolution=given.get("resolution", 4),
+            by=given.get("by", ""),
+            how=given.get("how", "each"),
+            runs=runs,
+            auto=auto,
+            seed=given.get("seed", 0),
+            luck=given.get("luck", "common"),
+            months=months,
+            keep_months=tuple(sorted(set(self.several("keep.months")))) or tuple(table_months(months)),
+            keep_metrics=tuple(name for name in NAMES if name in set(self.several("keep.metrics"))) or NAMES,
+            probes=probes,
+            time_limit=given.get("time_limit", 600.0),
+            text=self.text,
+            path=self.path,
+        )
+        self.try_out(design)
+        return None if self.walk.problems else design
+
+    def scenarios(self, kind: str | None) -> tuple[Scenario, ...]:
+        """The scenarios, loaded and with what is set for all of them."""
+        found: list[Scenario] = []
+        changes = self.given.get("set", {})
+        for i in range(self.given.get("scenarios", 0)):
+            name = self.given.get(f"scenarios.{i}")
+            if name is None:
+                continue
+            a_path = "/" in name or "\\" in name or name.lower().endswith((".yaml", ".yml"))
+            try:
+                scenario = load(self.walk.directory / name if a_path else name)
+            except ScenarioError as error:
+                first = error.problems[0]
+                if first.line:
+                    self.report(f"scenarios.{i}", f"{name} has {len(error.problems)} mistakes of its own")
+                    self.walk.problems.extend(error.problems)
+                else:
+                    self.report(f"scenarios.{i}", first.message)
+                continue
+            try:
+                found.append(scenario.with_values(changes))
+            except ValueError as error:
+                self.report("set", f"with {name}: {error}")
+        if kind == "ablation" and len(found) != 2 and not self.walk.problems:
+            self.report("scenarios", f"an ablation lies between two scenarios, and {len(found)} are named; name two")
+        if not found or self.walk.problems:
+            return tuple(found)
+        named = unique_names(found)
+        if not self.given.get("allow_unequal_budgets"):
+            for refusal in budget_refusals(named, self.given.get("months")):
+                self.report("scenarios", f"{refusal.rpartition('; ')[0]}; make it equal, or add the line "
+                            "allow_unequal_budgets: true")  # fmt: skip
+        return tuple(replace(scenario, name=name) for name, scenario in named.items())
+
+    def factors(self, kind: str | None, scenarios: Sequence[Scenario]) -> tuple[Factor, ...]:
+        """The factors with their levels, each checked against its declared bounds."""
+        found: list[Factor] = []
+        for i in range(self.given.get("factors", 0)):
+            here = f"factors.{i}"
+            path = self.given.get(f"{here}.path")
+            if path is None:
+                continue
+            parameter = PARAMETERS.get(path) or PARAMETERS.get(f"governance.{path}")
+            if parameter is None:
+                self.report(f"{here}.path", path_advice(path, PARAMETERS))
+                continue
+            only = self.given.get(f"{here}.scenario")
+            if only is not None and only not in [scenario.name for scenario in scenarios]:
+                names = ", ".join(scenario.name for scenario in scenarios)
+                self.report(f"{here}.scenario", f"{only} is not among the scenarios; write one of: {names}")
+                continue
+            factor = self.factor(here, kind, parameter, only)
+            if factor is None:
+                continue
+            taken = {one.path for one in found if factor.scenario is None or one.scenario in (None, factor.scenario)}
+            if factor.path in taken:
+                self.report(f"{here}.path", f"{factor.path} is a factor twice; keep one of them")
+                continue
+            found.append(factor)
+        return tuple(found)
+
+    def factor(self, here: str, kind: str | None, parameter: Parameter, only: str | None) -> Factor | None:
+        """One factor, or None where it has mistakes."""
+        before = len(self.walk.problems)
+        given = self.given
+        name = parameter.path if only is None else f"{only}:{parameter.path}"
+        label = parameter.label if only is None else f"{parameter.label} ({only})"
+        low, high, steps = (given.get(f"{here}.{key}") for key in ("low", "high", "steps"))
+        log = given.get(f"{here}.scale") == "log"
+        if f"{here}.values" in given:
+            extra = [key for key in ("low", "high", "steps", "scale") if f"{here}.{key}" in given]
+            if extra:
+                self.report(f"{here}.{extra[0]}", "a factor has either values, or low and high; keep one of them")
+            values = [self.level(f"{here}.values.{j}", parameter) for j in range(given[f"{here}.values"])]
+            sound = [value for value in values if value is not None]
+            if len(set(sound)) < len(sound):
+                self.report(f"{here}.values", "a level stands here twice; keep one of them")
+            if len(sound) < 2 and len(self.walk.problems) == before:
+                self.report(f"{here}.values", "one level is no variation; write at least two")
+            if kind in TWO_LEVELS and len(sound) > 2:
+                self.report(f"{here}.values", f"a {kind} has two levels for each factor; write two, or design: grid")
+            if len(self.walk.problems) > before:
+                return None
+            return Factor(name, label, tuple(sound), unit=parameter.unit, path=parameter.path, scenario=only)
+        if low is None or high is None:
+            if f"{here}.values" not in self.places and len(self.walk.problems) == before:
+                wanted = "add values: [first, second]" + ("" if parameter.choices else ", or low: and high:")
+                self.report(here, f"{parameter.path} has no levels; {wanted}")
+            return None
+        if parameter.kind in ("choice", "switch"):
+            choices = ", ".join(parameter.choices or ("false", "true"))
+            self.report(f"{here}.low", f"{parameter.path} is no number; write values: [{choices}]")
+            return None
+        for key, value in (("low", low), ("high", high)):
+            problem = value_problem(
+                parameter, int(value) if parameter.kind == "count" and value == int(value) else value
+            )
+            if problem:
+                self.report(f"{here}.{key}", problem)
+        if low >= high:
+            self.report(f"{here}.high", f"high {high:g} is not above low {low:g}; exchange them")
+        if log and low <= 0.0:
+            self.report(
+                f"{here}.low", f"a log scale begins above 0, and low is {low:g}; raise it, or write scale: even"
+            )
+        if kind == "grid" and steps is None:
+            self.report(here, "a grid needs levels; add steps: (how many from low to high), or values: [...]")
+        if kind in TWO_LEVELS and steps not in (None, 2):
+            self.report(f"{here}.steps", f"a {kind} has the two levels low and high; remove steps")
+        if kind in SAMPLED and steps is not None:
+            self.report(f"{here}.steps", f"a {kind} draws from the whole range; remove steps")
+        if len(self.walk.problems) > before:
+            return None
+        whole = parameter.kind == "count"
+        factor = Factor(
+            name, label, (), float(low), float(high), log, unit=parameter.unit, path=parameter.path, scenario=only
+        )
+        if kind in SAMPLED:
+            return factor
+        shares = np.linspace(0.0, 1.0, steps or 2)
+        spaced = [
+            float(low) * (float(high) / float(low)) ** s if log else float(low) + s * (high - low) for s in shares
+        ]
+        levels = [round(value) if whole else float(f"{value:.12g}") for value in spaced]
+        return replace(factor, values=tuple(dict.fromkeys(levels)), low=None, high=None, log=False)
+
+    def level(self, path: str, parameter: Parameter) -> Value | None:
+        """One level of a factor, in the form that its parameter has; None where it is wrong."""
+        node = self.given.get(path)
+        if node is None:
+            return None
+        return self.walk.leaf(Leaf(parameter), node, path)
+
+    def listed(self) -> tuple[tuple[Factor, ...], tuple[tuple[str, tuple[Value | None, ...]], ...]]:
+        """The factors and cells of a list."""
+        number = self.given.get("cells", 0)
+        given = [self.given.get(f"cells.{i}.set", {}) for i in range(number)]
+        paths = [path for path in PARAMETERS if any(path in one for one in given)]
+        factors = tuple(
+            Factor(
+                path,
+                PARAMETERS[path].label,
+                tuple(dict.fromkeys(one[path] for one in given if path in one)),
+                unit=PARAMETERS[path].unit,
+                path=path,
+            )
+            for path in paths
+        )
+        cells = tuple(
+            (str(self.given.get(f"cells.{i}.label", "")), tuple(one.get(path) for path in paths))
+            for i, one in enumerate(given)
+        )
+        return factors, cells
+
+    def months(self, scenarios: Sequence[Scenario]) -> int:
+        """The months run: at most the shortest horizon."""
+        if not scenarios:
+            return int(self.given.get("months", MONTHS.default))
+        named = unique_names(scenarios)
+        shortest = common_months(named)
+        asked = self.given.get("months")
+        if asked is not None and asked > shortest:
+            ends = next(name for name, one in named.items() if one.months == shortest)
+            self.report("months", f"{asked} is more than the {shortest} months of {ends}; write at most {shortest}")
+        months = common_months(named, asked)
+        for i in range(self.given.get("keep.months", 0)):
+            month = self.given.get(f"keep.months.{i}")
+            if month is not None and month > months:
+                self.report(f"keep.months.{i}", f"month {month} lies after the last, {months}; write at most {months}")
+        return months
+
+    def runs(self, months: int) -> tuple[int, Auto | None]:
+        """The number of runs, or when they end."""
+        text = self.given.get("runs", "20")
+        if text != "auto":
+            if "auto" in self.places:
+                self.report("auto", "this says when automatic runs end; write runs: auto, or remove it")
+            number = int(text) if str(text).isdecimal() and len(str(text)) < 8 else 0
+            if number < 1:
+                self.report("runs", f"{text!r} is not a number of runs; write a whole number of at least 1, or auto")
+            return number, None
+        metric, month, half_width = (self.given.get(f"auto.{key}") for key in ("metric", "month", "half_width"))
+        if "auto" not in self.places:
+            wanted = "auto: {metric: burden, month: 120, half_width: 0.01}"
+            self.report("runs", f"automatic runs need to know when to end; add {wanted}")
+        if metric is None or month is None or half_width is None:
+            return 0, None
+        auto = Auto(metric, month, half_width, self.given.get("auto.least", 10), self.given.get("auto.most", 500))
+        if auto.month > months:
+            self.report("auto.month", f"month {auto.month} lies after the last, {months}; write at most {months}")
+        if auto.least > auto.most:
+            self.report(
+                "auto.least", f"least {auto.least} is more than most {auto.most}; lower the one or raise the other"
+            )
+        kept = self.several("keep.metrics")
+        if kept and auto.metric not in kept:
+            self.report("auto.metric", f"{auto.metric} is not kept; add it under keep: metrics:")
+        return auto.most, auto
+
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes that are asked for."""
+        given, found = self.given, []
+        if "probes.causal_influence" in self.places:
+            base = "probes.causal_influence"
+            found.append(
+                Probe("causal_influence", given.get(f"{base}.runs", 10), given.get(f"{base}.bloc", "resident"))
+            )
+        base = "probes.irreversibility"
+        path, low, high = (given.get(f"{base}.{key}") for key in ("path", "low", "high"))
+        if base in self.places and path is not None and low is not None and high is not None:
+            full = path if path in CHANGEABLE else f"governance.{path}"
+            parameter = CHANGEABLE.get(full)
+            if parameter is None:
+                self.report(f"{base}.path", path_advice(path, CHANGEABLE))
+            elif parameter.kind not in ("number", "count"):
+                self.report(
+                    f"{base}.path", f"{full} is no number, so it cannot be moved step by step; name one that is"
+                )
+            else:
+                for key, value in (("low", low), ("high", high)):
+                    whole = parameter.kind == "count" and value == int(value)
+                    problem = value_problem(parameter, int(value) if whole else value)
+                    if problem:
+                        self.report(f"{base}.{key}", problem)
+                if low == high:
+                    self.report(f"{base}.high", f"low and high are both {low:g}; they must differ")
+                found.append(
+                    Probe(
+                        "irreversibility",
+                        given.get(f"{base}.runs", 10),
+                        "",
+                        full,
+                        float(low),
+                        float(high),
+                        given.get(f"{base}.hold", 24),
+                        given.get(f"{base}.steps", 5),
+                        tuple(self.several(f"{base}.metrics")) or NAMES,
+                    )
+                )
+        return tuple(found)
+
+    def try_out(self, design: Design) -> None:
+        """Make some of the cells, so that levels that do not go together are told before anything runs."""
+        plan = Plan(design)
+        number = len(plan)
+        tried = range(number) if number <= _TRIED else np.linspace(0, number - 1, _TRIED).astype(np.int64).tolist()
+        for cell in tried:
+            try:
+                plan.scenarios(cell)
+            except ValueError as error:
+                place = "cells" if design.kind == "list" else "scenarios" if design.kind == "ablation" else "factors"
+                self.report(place, f"cell {cell} ({plan.label(cell)}) cannot be: {error}")
+                return
