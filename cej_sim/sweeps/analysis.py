@@ -622,7 +622,7 @@ def analyze(
             ``alive`` where that was kept.
         metrics, months: What to analyze; see ``choose_metrics`` and ``choose_months``.
         sink: Takes the tables that have rows for every cell, block by block, so that they need not fit into memory;
-            None keeps them.
+            only that against the baseline of a one-at-a-time design is kept as well. None keeps them all.
 
     Raises:
         ValueError: If a metric or month was not kept, or rows and cells do not belong together.
@@ -646,10 +646,10 @@ def analyze(
     def out(name: str, frame: pd.DataFrame) -> None:
         found.columns.setdefault(name, _types(frame))
         sure.count(name, frame)
-        if sink is None:
-            kept.setdefault(name, []).append(frame)
-        else:
+        if sink is not None:
             sink(name, frame)
+        if sink is None or (name == "against_baseline" and study.kind == "one_at_a_time"):
+            kept.setdefault(name, []).append(frame)
 
     done = (cells["status"] == "done").to_numpy()
     contrasts = _planned(found, done)
@@ -1150,7 +1150,7 @@ def _tell_lost(found: Analysis, told: Mapping[str, set[str]]) -> None:
     for words, names in told.items():
         found.remarks.append(
             f"{words}, because a cell of each has no value (not computed, or all coalitions ended), for: "
-            + ", ".join(sorted(names))
+            + (", ".join(sorted(names)) if len(names) < len(found.metrics) else "all outcomes")
         )
 
 
@@ -1259,7 +1259,7 @@ def _sobol(found: Analysis) -> None:
                     seed=_resampling_seed(found),
                 )
         elif used >= 2:
-            still.add(f"{row['metric']} ({row['response']}, month {row['month']})")
+            still.add(row["metric"])
         for i, factor in enumerate(factors):
             rows.append(
                 {
@@ -1284,7 +1284,7 @@ def _sobol(found: Analysis) -> None:
                 )
     _tell_lost(found, told)
     if still:
-        found.remarks.append(f"No Sobol indices where nothing varies: {', '.join(sorted(still))}")
+        found.remarks.append(f"No Sobol indices of what does not vary at all: {', '.join(sorted(still))}")
     found.tables["sobol"] = pd.DataFrame(rows)
     if found.study.second_order:
         found.tables["sobol_second"] = pd.DataFrame(second)
