@@ -1238,7 +1238,7 @@ def _marks(found: Analysis, table: str, response: str, metric: str, month: int) 
         elif table == "interactions":
             label = f"{short(labels[row['factor_a']], 28)} × {short(labels[row['factor_b']], 28)}"
             if row["aliases"]:
-                label += " (or an alias)"
+                label += " (aliased)"
             marks[label] = [Mark(0, row["effect"], row["ci_low"], row["ci_high"])]
         else:
             column = {"shapley": "value", "correlations": "correlation"}[table]
