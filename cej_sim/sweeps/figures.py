@@ -1148,7 +1148,7 @@ def _row_pictures(
     spec = _ROW_PICTURES[table]
     if table == "against_baseline" and found.study.kind != "one_at_a_time":
         return
-    rows = {metric.name: _marks(found, table, response, metric.name, month) for metric in metrics}
+    rows = {metric.name: marks_of(found, table, response, metric.name, month) for metric in metrics}
     rows = {name: marks for name, marks in rows.items() if marks}
     if not rows:
         return
@@ -1202,7 +1202,7 @@ def _rows_alt(rows: Mapping[str, Mapping[str, Sequence[Mark]]], names: Sequence[
     return "; ".join(told) + ". The numbers stand in the table."
 
 
-def _marks(found: Analysis, table: str, response: str, metric: str, month: int) -> dict[str, list[Mark]]:
+def marks_of(found: Analysis, table: str, response: str, metric: str, month: int) -> dict[str, list[Mark]]:
     """Label of a row -> its marks."""
     if table == "against_baseline":
         return _baseline_marks(found, response, metric, month)
