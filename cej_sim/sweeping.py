@@ -1,4 +1,4 @@
-"""The commands for sweeps: sweep, retry, merge and reproduce."""
+"""The commands for sweeps: sweep, retry, merge, analyze and reproduce."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cej_sim.talking import (
     duration,
     progress,
     say,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ Directory = Annotated[str, typer.Argument(metavar="DIR", help="The directory of 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for function in (sweep, retry, merge, reproduce):
+    for function in (sweep, retry, merge, analyze, reproduce):
         app.command()(function)
 
 
@@ -152,6 +153,45 @@ def merge(
 
         done = runner.merge(directories, out)
     _report(done)
+
+
+def analyze(
+    context: typer.Context,
+    directory: Directory,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Analyze this outcome; may be given several times. `all` takes every one that was kept.",
+            show_default="the key outcomes",
+        ),
+    ] = None,
+    months: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--month",
+            metavar="M",
+            help="Analyze this month; may be given several times. Pictures show the last.",
+            show_default="24, 60, 120 and the last",
+        ),
+    ] = None,
+) -> None:
+    """Say what a sweep shows and how surely: tables, pictures and a page in DIR/analysis."""
+    with _mistakes():
+        from cej_sim.sweeps import page
+
+        wrong = [text for text in months or [] if not re.fullmatch("[0-9]{1,6}", text)]
+        if wrong:
+            raise InputError(*(f"--month: {text[:30]} is not a month; write a whole number" for text in wrong))
+        done = page.write(
+            directory,
+            metrics=metrics or None,
+            months=[int(text) for text in months] if months else None,
+            command=command(context),
+            progress=lambda doing: say(f"{directory}: {doing} ..."),
+        )
+    show(page.summary(done.found, done.about), [done.directory / page.PAGE, done.directory])
 
 
 def reproduce(
