@@ -452,6 +452,8 @@ def test_words_for_people_may_change() -> None:
     filled("out", cej_sim_design(), [0, 1, 2])
     Path("design.yaml").write_text(DESIGN.replace("A small sweep", "Another title") + "time_limit: 5\n")
     assert store.create(Path("out"), cej_sim_design(), runner.WHOLE, None).counts() == (3, 0)
+    assert (Sweep("out").design.title, Sweep("out").design.time_limit) == ("Another title", 5)
+    assert "Another title" in Path("out/design.yaml").read_text()
 
 
 def test_two_drivers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -508,6 +510,8 @@ def test_other_peoples_directories_are_left_alone(capsys: pytest.CaptureFixture[
         (["--shard", "0/4"], "--shard: 0/4 is not a shard"),
         (["--shard", "5/4"], "--shard: 5/4 is not a shard"),
         (["--shard", "half"], "--shard: half is not a shard"),
+        (["--shard", "1/5"], "shard: 1/5 has no sense for 4 cells"),
+        (["--shard", "1/5", "--dry-run"], "shard: 1/5 has no sense for 4 cells"),
         (["--out", ""], "--out: there is no name"),
     ],
 )
