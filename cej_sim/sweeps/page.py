@@ -25,6 +25,7 @@ from cej_sim import provenance
 from cej_sim.comparison import (
     BY_NAME,
     FAMILIES,
+    FEWEST_ALIKE,
     arrow,
     format_difference,
     label_of,
@@ -56,6 +57,7 @@ from cej_sim.sweeps.analysis import (
     choose_metrics,
     choose_months,
     data_dictionary,
+    is_sure,
     plain,
     study_of,
     summarize_probes,
@@ -169,6 +171,7 @@ def write(
         SweepError: If there is no sweep, a metric or month was not kept, or ``analysis`` there is not ours.
         SweepFailure: If the sweep is damaged, or the disk fails.
     """
+    directory = Path(directory)
     sweep = Sweep(directory)
     if sweep.shard.of > 1:
         raise SweepError(
@@ -180,9 +183,9 @@ def write(
     except ValueError as error:
         raise SweepError(str(error)) from error
     about = about_sweep(sweep, command)
-    target = Path(directory) / FOLDER
+    target = directory / FOLDER
     _check(target)
-    staging = Path(directory) / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    staging = directory / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         staging.mkdir()
         note = f"{provenance.NOTE}; {about.facts(len(sweep.plan))}"
@@ -487,7 +490,7 @@ def _pictured(
     if not pictures and not any(told):
         return ""
     drawn = "".join(
-        f"{html_figure(data, f'{picture.heading}. {picture.alt}', picture.heading, picture.caption)}"
+        f"{html_figure(data, f'{picture.heading}. {picture.alt}', picture.heading)}"
         f"<p class='soft'>Numbers: <code>{escaped(picture.table)}.csv</code></p>"
         for picture, data in pictures
     )
@@ -596,7 +599,9 @@ def _amount(value: float, metric: Metric) -> str:
 def _verdict_word(row: Mapping[str, Any]) -> str:
     if math.isnan(row["ci_low"]):
         return "no interval"
-    return "" if row["ci_low"] > 0.0 or row["ci_high"] < 0.0 else "cannot tell"
+    if row["ci_low"] == row["ci_high"] == 0.0:
+        return "no difference"
+    return "" if is_sure({"runs": FEWEST_ALIKE, **row}) else "cannot tell"
 
 
 def _effects(found: Analysis, about: About, name: str) -> str:
