@@ -153,7 +153,7 @@ def test_every_column_has_a_meaning(name) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_pictures_stay_within_themselves(name) -> None:
     one, cells, rows = ALL[name]()
-    found = analyze(one, cells, [rows])
+    found = analyze(one, cells, [rows], metrics=["burden", "agenda_origin", "policy_wins"])
     titles = PAIR if len(one.names) == 2 else {"a_to_b": "From Collective Impact to Community-led governance"}
     wording = figures.Wording("A sweep", titles, "Illustration, not prediction.  Footer.")
     names = set()
@@ -169,7 +169,7 @@ def test_pictures_stay_within_themselves(name) -> None:
         assert max(box.x1 - 16.0, box.y1 - 9.0) <= 0.01, (picture.name, box)
     expected = {
         "grid": {"verdicts", "map", "precision"},
-        "whole grid": {"verdicts", "map", "main_effects", "precision"},
+        "whole grid": {"verdicts", "map", "main_effects", "interactions", "precision"},
         "ablation": {"shapley", "swaps", "main_effects", "interactions", "precision"},
         "latin_hypercube": {"verdicts", "cells", "correlations", "precision"},
         "morris": {"verdicts", "cells", "morris", "precision"},
