@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,11 +103,12 @@ def sweep(
         if dry_run:
             _estimate(asked, directory, hands, part)
             return
-        _say_resumed(directory)
+        remaining = _say_resumed(directory)
         title = f"{asked.title}, {count(len(part.cells(len(runner.Plan(asked)))), 'cell')}"
         if part.of > 1:
             title += f" (shard {part})"
-        with _going_on(command(context)), progress(title, "cells", LINE_EVERY) as advance:
+        shown = progress(title, "cells", LINE_EVERY) if remaining else nullcontext(lambda *_: None)
+        with _going_on(command(context)), shown as advance:
             done = runner.sweep(
                 asked,
                 directory,
@@ -117,6 +118,8 @@ def sweep(
                 command=command(context),
                 progress=lambda so_far: advance(so_far.done + so_far.failed, so_far.cells, so_far.failed),
             )
+    if not remaining:
+        print(f"{directory}: this sweep is finished; nothing is left to compute")
     _report(done)
 
 
@@ -258,22 +261,27 @@ def _workers(text: str | None) -> int | None:
     return int(text)
 
 
-def _say_resumed(directory: Path) -> None:
-    """Say what is there already."""
+def _say_resumed(directory: Path) -> bool:
+    """Say what is there already; whether anything is left to compute."""
+    from cej_sim.sweeps.runner import is_finished
     from cej_sim.sweeps.store import LEDGER, Ledger
 
-    if (directory / LEDGER).is_file():
-        ledger = Ledger(directory)
-        try:
-            if ledger.about():
-                done, failed = ledger.counts()
-                missing = ledger.missing_parts()
-                if done + failed:
-                    say(f"{directory}: {count(done, 'cell')} done before" + (f", {failed} failed" if failed else ""))
-                for part in missing[:NAMED]:
-                    say(f"Note: rows/{part.name} or its probes are missing or damaged; its cells are computed again.")
-        finally:
-            ledger.close()
+    if not (directory / LEDGER).is_file():
+        return True
+    ledger = Ledger(directory)
+    try:
+        if not ledger.about():
+            return True
+        missing = ledger.missing_parts()
+        if is_finished(directory) and not missing:
+            return False
+        done, failed = ledger.counts()
+        say(f"{directory}: {count(done, 'cell')} done before" + (f", {failed} failed" if failed else ""))
+        for part in missing[:NAMED]:
+            say(f"Note: rows/{part.name} or its probes are missing or damaged; its cells are computed again.")
+        return True
+    finally:
+        ledger.close()
 
 
 def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) -> None:
