@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from cej_sim.model import CoalitionModel
     from cej_sim.reading import load
     from cej_sim.runs import compare, simulate
+    from cej_sim.sweeps.runner import sweep
 
     __version__: str
 
-__all__ = ["CoalitionModel", "__version__", "compare", "load", "power", "simulate"]
+__all__ = ["CoalitionModel", "__version__", "compare", "load", "power", "simulate", "sweep"]
 
 # Public name -> the module that holds it, and what it is called there (None: the module itself).
 _PLACES: dict[str, tuple[str, str | None]] = {
@@ -33,6 +34,7 @@ _PLACES: dict[str, tuple[str, str | None]] = {
     "load": ("cej_sim.reading", "load"),
     "power": ("cej_sim.power", None),
     "simulate": ("cej_sim.runs", "simulate"),
+    "sweep": ("cej_sim.sweeps.runner", "sweep"),
 }
 
 

@@ -13,18 +13,32 @@ import re
 import shlex
 import signal
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from cej_sim import sweeping
+from cej_sim.talking import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    WRONG_INPUT,
+    InputError,
+    Stop,
+    command,
+    console,
+    count,
+    progress,
+    say,
+    show,
+)
+
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from cej_sim.comparison import Labels
     from cej_sim.runs import Result
@@ -32,12 +46,6 @@ if TYPE_CHECKING:
 
 #: Set to anything to get the traceback of a failure.
 DEBUG = "CEJ_SIM_DEBUG"
-
-#: Seconds that compiling the engine takes on an ordinary computer.
-COMPILATION_SECONDS = 20
-
-#: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C.
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 #: What `compare` compares without names.
 DEFAULT_PAIR = ("collective_impact", "community_led")
@@ -54,10 +62,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-class InputError(Exception):
-    """The user's input is wrong; its arguments are the mistakes, a line each."""
 
 
 class Request(NamedTuple):
@@ -124,7 +128,7 @@ def list_scenarios() -> None:
     for name in shipped():
         scenario = load(name)
         table.add_row(Text(name), Text.assemble((scenario.title, "bold"), "\n", " ".join(scenario.description.split())))
-    _console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -169,11 +173,11 @@ def run(
     against = _held_against(scenario, settings or [])
     words = _words(labels, [scenario, *against])
     for remark in _remarks(asked.scenarios, settings or []):
-        _say(f"Note: {remark}.")
-    title = f"{_title(scenario, words)}, {_count(asked.runs, 'run')}"
+        say(f"Note: {remark}.")
+    title = f"{_title(scenario, words)}, {count(asked.runs, 'run')}"
     if against:
         title += f", and for its predictions {' and '.join(_title(other, words) for other in against)}"
-    with _progress(title) as advance:
+    with progress(title) as advance:
         result = simulate(
             scenario,
             asked.runs,
@@ -181,15 +185,15 @@ def run(
             asked.months,
             progress=advance,
             against=against,
-            command=_command(context),
+            command=command(context),
         )
     result = replace(result, labels=words)
     for remark in result.provenance["warnings"]:
-        _say(f"Note: {remark}.")
+        say(f"Note: {remark}.")
     files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
-        _show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)], files)
+        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)], files)
 
 
 @app.command()
@@ -235,11 +239,11 @@ def compare(
     words = _words(labels, asked.scenarios)
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
-        _say(f"Note: {remark}.")
+        say(f"Note: {remark}.")
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
-        _say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
+        say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
     titles = " and ".join(_title(scenario, words) for scenario in asked.scenarios)
-    with warnings.catch_warnings(), _progress(f"{titles}, {_count(asked.runs, 'run')} each") as advance:
+    with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
             *asked.scenarios,
@@ -248,7 +252,7 @@ def compare(
             months=asked.months,
             progress=advance,
             allow_unequal_budgets=allow_unequal_budgets,
-            command=_command(context),
+            command=command(context),
         )
     result = replace(result, labels=words)
     files = result.save(asked.directory)
@@ -265,7 +269,10 @@ def compare(
             packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again, extra),
         ]
     with result.showing():
-        _show([render(result.table, result.titles), *_predictions(result)], files)
+        show([render(result.table, result.titles), *_predictions(result)], files)
+
+
+sweeping.add_to(app)
 
 
 @app.command()
@@ -282,8 +289,8 @@ def explain(
     reading = read(name)
     if reading.scenario is None:
         raise InputError(*map(str, reading.problems))
-    console = _console()
-    console.print(render_resolved(reading, console.width) if resolved else render_explanation(reading.scenario))
+    terminal = console()
+    terminal.print(render_resolved(reading, terminal.width) if resolved else render_explanation(reading.scenario))
 
 
 @app.command()
@@ -298,7 +305,7 @@ def diff(
 
     from cej_sim.explaining import render_differences
 
-    _console().print(render_differences(first, second))
+    console().print(render_differences(first, second))
 
 
 @app.command()
@@ -464,99 +471,11 @@ def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> lis
     return found
 
 
-# Talking to people
-
-
-def _say(text: str) -> None:
-    """A line for people, beside the output proper."""
-    print(text, file=sys.stderr, flush=True)
-
-
-#: Fewest columns that tables are laid out for; a narrower terminal breaks the lines, and no digit is lost.
-FEWEST_COLUMNS = 80
-
-
-def _console() -> Console:
-    """Where tables go: as wide as the terminal, or 100 columns where there is none."""
-    from rich.console import Console
-
-    if not sys.stdout.isatty():
-        return Console(width=100)
-    console = Console()
-    return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
-
-
 def _predictions(result: Result) -> list[RenderableType]:
     """The table of predictions, if there are any."""
     from cej_sim.predictions import render
 
     return [] if result.predictions.empty else ["", render(result.predictions, result.all_titles)]
-
-
-def _show(tables: Sequence[RenderableType], files: Sequence[Path]) -> None:
-    """Print tables, and where everything was written."""
-    console = _console()
-    for table in tables:
-        console.print(table)
-    print("\nWritten:")
-    for file in files:
-        print(f"  {file}")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _command(context: typer.Context) -> str:
-    """The command line as it was given, without the path of the program."""
-    return shlex.join(["cej-sim", *context.obj])
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rate and time left; two lines where nobody watches a terminal.
-
-    Raises:
-        InputError: If what was asked for turns out to be impossible.
-    """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    from cej_sim.compiled import is_cached
-    from cej_sim.runs import RequestError
-
-    if not is_cached():
-        _say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
-
-    class Rate(ProgressColumn):
-        """Runs per second, once some are done."""
-
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:.0f} runs/s" if speed else "")
-
-    started = time.perf_counter()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    _say(f"{title} ...")
-    try:
-        if sys.stderr.isatty():
-            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task("Runs", total=None)
-                yield lambda done, total: bar.update(task, completed=done, total=total)
-        else:
-            yield lambda done, total: None
-    except RequestError as error:
-        raise InputError(*str(error).splitlines()) from error
-    _say(f"Done in {time.perf_counter() - started:.1f} seconds.")
 
 
 # The door
@@ -592,21 +511,24 @@ def status(arguments: Sequence[str]) -> int:
     try:
         answer = app(given or ["--help"], prog_name="cej-sim", standalone_mode=False, obj=given)
     except InputError as error:
-        _say("\n".join(error.args))
+        say("\n".join(error.args))
         return WRONG_INPUT
     except USAGE_ERROR as error:
         command = error.ctx.command_path if getattr(error, "ctx", None) else "cej-sim"
-        _say(f"{command}: {_one_line(error.format_message())} (see {command} --help)")
+        say(f"{command}: {_one_line(error.format_message())} (see {command} --help)")
         return WRONG_INPUT
+    except Stop as stop:
+        say("\n".join(stop.args))
+        return stop.status
     except (KeyboardInterrupt, typer.Abort):
         answer = INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        _say(f"cej-sim failed: {type(error).__name__}: {_one_line(str(error))} (set {DEBUG}=1 to see where)")
+        say(f"cej-sim failed: {type(error).__name__}: {_one_line(str(error))} (set {DEBUG}=1 to see where)")
         return FAILED
     if answer == INTERRUPTED:
-        _say("\nStopped.")
+        say("\nStopped.")
     return int(answer or DONE)
 
 

@@ -40,7 +40,7 @@ RESULT_FILES = (
     FILE,
 )
 
-_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib")
+_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib", "SALib")
 _STAGING = ".cej_sim-"
 
 
@@ -153,8 +153,12 @@ def read(directory: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and content.get("software") == SOFTWARE else None
 
 
-def check_output(directory: str | os.PathLike[str]) -> Path:
+def check_output(directory: str | os.PathLike[str], holding: str | None = None) -> Path:
     """Find out, without leaving a trace, whether results may and can be written into a directory.
+
+    Args:
+        directory: Where to.
+        holding: The kind of result that may be there already: ``sweep``, or None for the files of one command.
 
     Returns:
         The directory; it need not exist yet.
@@ -166,7 +170,11 @@ def check_output(directory: str | os.PathLike[str]) -> Path:
     try:
         if directory.exists() and not directory.is_dir():
             raise OutputError(f"{directory} is a file; name a directory for the results")
-        if directory.is_dir() and read(directory) is None and _foreign(directory):
+        held = read(directory) if directory.is_dir() else None
+        if held is not None and held.get("kind") != holding:
+            what = "a sweep" if held.get("kind") == "sweep" else "results of another command"
+            raise OutputError(f"{directory} holds {what}; name another directory")
+        if directory.is_dir() and held is None and _foreign(directory):
             raise OutputError(
                 f"{directory} holds files that are not results of cej-sim (no {FILE} of ours); "
                 "name another directory, or empty it"

@@ -60,13 +60,13 @@ What a file says of itself, what it builds on, what changes during the run and w
 in sections; `events.set` is the line `set:` of an item of the list `events:`. *Needed* lines may not be missing where
 their list has an item.
 
-- **Extending.** `extends` takes over all that the other file says: sections key by key, lists as a whole. Only one level
-  is read; to begin from a file that itself extends another, make a copy of its rules with `cej-sim new x.yaml --from`
-  and its name.
+- **Extending.** `extends` takes over all that the other file says: sections key by key, lists as a whole. Only one
+  level is read; to begin from a file that itself extends another, make a copy of its rules with `cej-sim new x.yaml
+  --from` and its name.
 - **Events.** A mandate acts at once. A motion lies on the table from its month on, until a vote passes it (phase 11).
 - **Predictions.** `run` and `compare` judge them: as expected, surprise or cannot tell. They change no number.
-- **Networks.** A file in `.graphml`, `.gexf`, `.gml` or `.csv` (a header `source,target` and further columns); its kinds
-  and strengths are columns of yours.
+- **Networks.** A file in `.graphml`, `.gexf`, `.gml` or `.csv` (a header `source,target` and further columns); its
+  kinds and strengths are columns of yours.
 - **Texts.** In a text without quotes a space and # begin a comment, so put a text with # in quotes.
 """
 
@@ -217,9 +217,9 @@ def _sections() -> Iterator[tuple[str, str, tuple[Parameter, ...]]]:
     yield "The community", "Who lives there, at the start.", COMMUNITY
     yield (
         "Groups of residents",
-        "Each item of the list `community.groups` has a `name` and these; the shares of all groups add up to 1. *The most "
-        "affected* are the groups whose exposure is above the mean of all residents, so each group counted by its share; "
-        "where all groups have the same exposure, nobody is.",
+        "Each item of the list `community.groups` has a `name` and these; the shares of all groups add up to 1. "
+        "*The most affected* are the groups whose exposure is above the mean of all residents (each group counts by "
+        "its share); where all groups have the same exposure, nobody is.",
         GROUP,
     )
     yield "The network", "Who is tied to whom at the start, where no file is imported.", NETWORK

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, get_args, get_type_hints
 
-import numba
 import numpy as np
 
-from cej_sim.compiled import CACHE_DIRECTORY, is_cached
+from cej_sim import compiled
+from cej_sim.compiled import is_cached
 from cej_sim.metrics import METRICS, measure_arrays
 from cej_sim.month import PHASES, RULES_DTYPE, SETS, run_months
 from cej_sim.phases import fund, reform
@@ -74,6 +74,8 @@ def _arguments(state: State) -> dict[str, Any]:
 
 def compile_kernels(kernels: list[Any]) -> None:
     """Compile kernels for the types that a state has, by the names of their arguments."""
+    import numba
+
     values = _arguments(blank())
     for kernel in kernels:
         names = list(inspect.signature(kernel.py_func).parameters)
@@ -134,7 +136,7 @@ def _turn() -> Iterator[None]:
     except ImportError:
         yield
         return
-    with open(CACHE_DIRECTORY / "compiling.lock", "w") as file:
+    with open(compiled.CACHE_DIRECTORY / "compiling.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -144,7 +146,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     """Another Python that calls a function of this module, and shows nothing."""
     search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    settings = {"PYTHONPATH": search, "CEJ_SIM_CACHE_DIR": str(CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
+    settings = {"PYTHONPATH": search, "CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", f"from cej_sim.warmup import {function}; {function}()"],
         env={**os.environ, **settings},

@@ -256,13 +256,14 @@ def test_importing_the_package_is_light() -> None:
     assert out.strip() == "[] True"
 
 
-def test_checking_loads_neither_mesa_nor_pandas() -> None:
+def test_checking_loads_no_heavy_library() -> None:
     code = """
         import sys
         from cej_sim import cli
         print(cli.status(["check", "old.yaml"]), [name for name in sys.argv[1:] if name in sys.modules])
     """
-    process = in_a_process("mesa", "pandas", "matplotlib", "pyarrow", "networkx", code=code)
+    heavy = ("mesa", "numba", "pandas", "matplotlib", "pyarrow", "networkx", "scipy")
+    process = in_a_process(*heavy, code=code)
     out, _ = process.communicate(timeout=60)
     assert out.splitlines() == ["old.yaml: correct", "0 []"]
 

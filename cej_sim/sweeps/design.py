@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from cej_sim.draws import run_key
 from cej_sim.metrics import NAMES
 from cej_sim.parameters import Value
-from cej_sim.scenario import PARAMETERS, Scenario
+from cej_sim.scenario import ISSUE, PARAMETERS, Scenario
 from cej_sim.sweeps.ablation import Unit, mixed, units
 
 KINDS_OF_DESIGN = (
@@ -55,6 +55,8 @@ KINDS_OF_DESIGN = (
 SAMPLED = ("latin_hypercube", "sobol", "morris")
 #: Designs with two levels for each factor.
 TWO_LEVELS = ("full_factorial", "fractional_factorial")
+#: What can be a factor: every parameter, and each number of an issue, which is then the same for all issues.
+VARIABLE = {**PARAMETERS, **{parameter.path: parameter for parameter in ISSUE}}
 #: The stream of the luck that draws the points of a sampled design.
 _POINTS = 0x506F696E7473
 
@@ -90,11 +92,15 @@ class Factor:
         if self.values:
             return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
         low, high = float(self.low or 0.0), float(self.high or 0.0)
-        if PARAMETERS[self.path].kind == "count":
-            return int(low) + min(int(share * (high - low + 1.0)), int(high - low))
-        number = low * (high / low) ** share if self.log else low + share * (high - low)
+        # Every whole number has the same stretch of the way, on a log scale from its own logarithm to the next one's.
+        whole = VARIABLE[self.path].kind == "count"
+        end = high + 1.0 if whole else high
+        number = low * (end / low) ** share if self.log else low + share * (end - low)
         # Twelve digits, so that machines whose powers differ in the last one have the same cells.
-        return min(max(float(f"{number:.12g}"), low), high)
+        number = float(f"{number:.12g}")
+        if whole:
+            return min(int(number), int(high))
+        return min(max(number, low), high)
 
     @property
     def ends(self) -> tuple[Value, Value]:
@@ -398,7 +404,11 @@ class Plan:
                 for factor, value in zip(design.factors, values, strict=True)
                 if value is not None and factor.scenario in (None, scenario.name)
             }
-            made[scenario.name] = scenario.with_values(changes)
+            of_issues = {path.partition(".")[2]: changes.pop(path) for path in list(changes) if path not in PARAMETERS}
+            changed = scenario.with_values(changes)
+            if of_issues:
+                changed = replace(changed, issues=tuple(replace(issue, **of_issues) for issue in changed.issues))
+            made[scenario.name] = changed
         return made
 
     def seed(self, cell: int) -> int:

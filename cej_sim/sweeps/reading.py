@@ -31,7 +31,7 @@ from cej_sim.runs import budget_refusals, common_months, table_months, unique_na
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
 from cej_sim.state import KINDS
 from cej_sim.sweeps.ablation import PARTS, units
-from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, Auto, Design, Factor, Plan, Probe
+from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, VARIABLE, Auto, Design, Factor, Plan, Probe
 
 #: How many cells are tried out when a design is read; any other that cannot be is recorded when its turn comes.
 _TRIED = 1000
@@ -319,9 +319,9 @@ class _Making:
             path = self.given.get(f"{here}.path")
             if path is None:
                 continue
-            parameter = PARAMETERS.get(path) or PARAMETERS.get(f"governance.{path}")
+            parameter = VARIABLE.get(path) or VARIABLE.get(f"governance.{path}")
             if parameter is None:
-                self.report(f"{here}.path", path_advice(path, PARAMETERS))
+                self.report(f"{here}.path", path_advice(path, VARIABLE))
                 continue
             only = self.given.get(f"{here}.scenario")
             if only is not None and only not in [scenario.name for scenario in scenarios]:
@@ -362,7 +362,12 @@ class _Making:
                 return None
             return Factor(name, label, tuple(sound), unit=parameter.unit, path=parameter.path, scenario=only)
         if low is None or high is None:
-            if f"{here}.values" not in self.places and len(self.walk.problems) == before:
+            written = any(f"{here}.{key}" in self.places for key in ("values", "low", "high"))
+            if written and not (f"{here}.low" in self.places and f"{here}.high" in self.places):
+                lacking = "high" if f"{here}.low" in self.places else "low"
+                if f"{here}.values" not in self.places:
+                    self.report(here, f"{parameter.path} has only one end; add {lacking}:")
+            elif not written:
                 wanted = "add values: [first, second]" + ("" if parameter.choices else ", or low: and high:")
                 self.report(here, f"{parameter.path} has no levels; {wanted}")
             return None

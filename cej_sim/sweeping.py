@@ -1,0 +1,330 @@
+"""The commands for sweeps: sweep, retry, merge, analyze and reproduce."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cej_sim.talking import (
+    FAILED,
+    INTERRUPTED,
+    InputError,
+    Stop,
+    command,
+    count,
+    duration,
+    progress,
+    say,
+    show,
+)
+
+if TYPE_CHECKING:
+    from cej_sim.sweeps.design import Design
+    from cej_sim.sweeps.store import Sweep
+
+#: Seconds between two lines of progress where nobody watches a terminal.
+LINE_EVERY = 30.0
+
+#: How many failed cells are named.
+NAMED = 5
+
+Workers = Annotated[
+    str | None,
+    typer.Option("--workers", metavar="N", help="Processes that compute; as many as there are processors by default."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of this Dask scheduler compute instead."
+    ),
+]
+Directory = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a sweep.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for function in (sweep, retry, merge, analyze, reproduce):
+        app.command()(function)
+
+
+def sweep(
+    context: typer.Context,
+    design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design file, such as design.yaml.")],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Directory for the results. If it holds this sweep half done, the rest is computed.",
+            show_default="results/ and the design's name",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many cells and runs there are, and what they would take.")
+    ] = False,
+    workers: Workers = None,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="i/n", help="Compute every n-th cell, from the i-th; see `merge`.")
+    ] = "1/1",
+    scheduler: Scheduler = None,
+) -> None:
+    """Compute every cell of a design; whatever interrupts it, the same command goes on where it stopped."""
+    with _mistakes():
+        from cej_sim.sweeps import runner
+        from cej_sim.sweeps.reading import read_design
+
+        problems = []
+        asked, hands, part = None, None, runner.WHOLE
+        for read in (lambda: read_design(design), lambda: _workers(workers), lambda: runner.checked_shard(shard)):
+            try:
+                found: Any = read()
+            except ValueError as error:
+                problems += str(error).splitlines()
+                continue
+            if isinstance(found, runner.Shard):
+                part = found
+            elif isinstance(found, int):
+                hands = found
+            elif found is not None:
+                asked = found
+        if out is not None and not out.strip():
+            problems.append("--out: there is no name; name a directory for the results")
+        if problems or asked is None:
+            raise InputError(*(f"--{line}" if line.startswith(("shard: ", "workers: ")) else line for line in problems))
+        directory = (
+            Path(out) if out is not None else Path("results") / (re.sub(r"[^\w.-]+", "-", asked.name) or "sweep")
+        )
+        if dry_run:
+            _estimate(asked, directory, hands, part)
+            return
+        remaining = _say_resumed(directory)
+        title = f"{asked.title}, {count(len(part.cells(len(runner.Plan(asked)))), 'cell')}"
+        if part.of > 1:
+            title += f" (shard {part})"
+        shown = progress(title, "cells", LINE_EVERY) if remaining else nullcontext(lambda *_: None)
+        with _going_on(command(context)), shown as advance:
+            done = runner.sweep(
+                asked,
+                directory,
+                workers=hands,
+                shard=part,
+                scheduler=scheduler,
+                command=command(context),
+                progress=lambda so_far: advance(so_far.done + so_far.failed, so_far.cells, so_far.failed),
+            )
+    if not remaining:
+        print(f"{directory}: this sweep is finished; nothing is left to compute")
+    _report(done)
+
+
+def retry(context: typer.Context, directory: Directory, workers: Workers = None, scheduler: Scheduler = None) -> None:
+    """Compute the failed cells of a sweep again."""
+    with _mistakes():
+        from cej_sim.sweeps import runner
+
+        hands = _workers(workers)
+        failed = runner.Sweep(directory).ledger.counts()[1]
+        if not failed:
+            print(f"{directory}: no cell has failed; there is nothing to try again")
+            return
+        with _going_on(command(context)), progress(f"{count(failed, 'cell')} again", "cells", LINE_EVERY) as advance:
+            done = runner.retry(
+                directory,
+                workers=hands,
+                scheduler=scheduler,
+                progress=lambda so_far: advance(so_far.done + so_far.failed, so_far.cells, so_far.failed),
+            )
+    _report(done)
+
+
+def merge(
+    directories: Annotated[list[str], typer.Argument(metavar="DIR...", help="Directories of shards of one design.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Directory for all of them together.")],
+) -> None:
+    """Put the shards of a sweep together."""
+    with _mistakes():
+        from cej_sim.sweeps import runner
+
+        done = runner.merge(directories, out)
+    _report(done)
+
+
+def analyze(
+    context: typer.Context,
+    directory: Directory,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Analyze this outcome; may be given several times. `all` takes every one that was kept.",
+            show_default="the key outcomes",
+        ),
+    ] = None,
+    months: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--month",
+            metavar="M",
+            help="Analyze this month; may be given several times. Pictures show the last.",
+            show_default="24, 60, 120 and the last",
+        ),
+    ] = None,
+) -> None:
+    """Say what a sweep shows and how surely: tables, pictures and a page in DIR/analysis."""
+    with _mistakes():
+        from cej_sim.sweeps import page
+
+        wrong = [text for text in months or [] if not re.fullmatch("[0-9]{1,6}", text)]
+        if wrong:
+            raise InputError(*(f"--month: {text[:30]} is not a month; write a whole number" for text in wrong))
+        done = page.write(
+            directory,
+            metrics=metrics or None,
+            months=[int(text) for text in months] if months else None,
+            command=command(context),
+            progress=lambda doing: say(f"{directory}: {doing} ..."),
+        )
+    show(page.summary(done.found, done.about), [done.directory / page.PAGE, done.directory])
+
+
+def reproduce(
+    directory: Directory,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="Number of a cell; see cells.csv.")],
+) -> None:
+    """Compute a stored cell again and say whether it comes out the same."""
+    with _mistakes():
+        from cej_sim.sweeps import runner
+
+        if not re.fullmatch("[0-9]{1,18}", cell):
+            raise InputError(
+                f"cell: {cell[:30]} is not the number of a cell; write one from the first column of cells.csv"
+            )
+        found = runner.reproduce(directory, int(cell))
+    print("\n".join(found.lines))
+    if not found.same:
+        raise typer.Exit(FAILED)
+
+
+# What they share
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """What is wrong with what was asked, or what gave way, as lines."""
+    try:
+        yield
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        from cej_sim.nodes import ScenarioError
+        from cej_sim.runs import RequestError
+        from cej_sim.sweeps.store import SweepError, SweepFailure
+
+        lines = str(error).splitlines()
+        if isinstance(error, ScenarioError | RequestError | SweepError):
+            raise InputError(*lines) from error
+        if isinstance(error, SweepFailure) or (isinstance(error, ImportError) and "pip install" in str(error)):
+            raise Stop(*lines) from error
+        raise
+
+
+@contextmanager
+def _going_on(again: str) -> Iterator[None]:
+    """Say how to go on after an interruption."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stop(f"\nStopped; what is done is kept. To go on: {again}", status=INTERRUPTED) from None
+    except RuntimeError as error:
+        from cej_sim.sweeps.store import SweepFailure
+
+        if isinstance(error, SweepFailure):
+            raise Stop(f"{error}; what is done is kept. Then, to go on: {again}") from error
+        raise
+
+
+def _workers(text: str | None) -> int | None:
+    """The number of workers asked for.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise ValueError(f"workers: {text[:30]} is not a number of workers; write a whole number of at least 1")
+    return int(text)
+
+
+def _say_resumed(directory: Path) -> bool:
+    """Say what is there already; whether anything is left to compute."""
+    from cej_sim.sweeps.runner import is_finished
+    from cej_sim.sweeps.store import LEDGER, Ledger
+
+    if not (directory / LEDGER).is_file():
+        return True
+    ledger = Ledger(directory)
+    try:
+        if not ledger.about():
+            return True
+        missing = ledger.missing_parts()
+        if is_finished(directory) and not missing:
+            return False
+        done, failed = ledger.counts()
+        say(f"{directory}: {count(done, 'cell')} done before" + (f", {failed} failed" if failed else ""))
+        for part in missing[:NAMED]:
+            say(f"Note: rows/{part.name} or its probes are missing or damaged; its cells are computed again.")
+        return True
+    finally:
+        ledger.close()
+
+
+def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) -> None:
+    """What a sweep would take."""
+    from cej_sim.sweeps import runner, store
+
+    store.check_directory(directory)
+    found = runner.estimate(design, workers, shard)
+    free = runner.free_bytes(directory)
+
+    def span(low: Any, high: Any, text: Callable[[Any], str]) -> str:
+        return text(high) if text(low) == text(high) else f"{text(low)} to {text(high)}"
+
+    print(f"{design.title}: {design.kind.replace('_', ' ')} design")
+    print(f"  cells      {found.cells:,}" + (f" (shard {shard})" if shard.of > 1 else ""))
+    print(f"  scenarios  {found.scenarios} in each cell")
+    print(f"  runs       {span(*found.runs, lambda number: f'{number:,}')} of {design.months} months")
+    if design.probes:
+        print(f"  probes     {len(design.probes)} in each cell")
+    print(f"  time       about {span(*found.seconds, duration)}")
+    print(f"  disk       about {found.bytes / 1e6:,.1f} MB ({free / 1e9:,.1f} GB free)")
+    if found.problem:
+        say(f"Note: {found.problem}.")
+    if found.bytes > free:
+        say(f"Note: there is not enough room for that in {directory}.")
+
+
+def _report(done: Sweep) -> None:
+    """What came of a sweep; the exit status says whether all of it is there."""
+    finished, failed = done.ledger.counts()
+    cells = len(done.shard.cells(len(done.plan)))
+    print(f"{finished:,} of {cells:,} cells done" + (f", {failed:,} failed" if failed else ""))
+    for cell, one in list(done.ledger.failures().items())[:NAMED]:
+        print(f"  cell {cell} ({done.plan.label(cell)}): {one.error}")
+    if failed > NAMED:
+        print(f"  ... and {failed - NAMED:,} more; see the column error of {done.directory}/cells.csv")
+    print(f"content  SHA-256 {done.content_hash}")
+    print(f"\nWritten:\n  {done.directory}")
+    where = shlex.quote(str(done.directory))
+    if finished + failed < cells:
+        raise Stop(
+            f"{cells - finished - failed:,} cells are missing: finish their shards and merge again, or compute "
+            f"them with `cej-sim sweep` and --out {where}"
+        )
+    if failed:
+        raise Stop(f"To try the failed cells again: cej-sim retry {where}")

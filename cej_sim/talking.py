@@ -1,0 +1,157 @@
+"""Talking to people: lines, tables, progress, and mistakes in what they asked for."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+#: Seconds that compiling the engine takes on an ordinary computer.
+COMPILATION_SECONDS = 20
+
+#: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C.
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class InputError(Exception):
+    """The user's input is wrong; its arguments are the mistakes, a line each."""
+
+
+class Stop(Exception):
+    """A command ends without having done all of it; its arguments say why, a line each, then the exit status."""
+
+    def __init__(self, *lines: str, status: int = FAILED) -> None:
+        """Say why, and with which exit status."""
+        super().__init__(*lines)
+        self.status = status
+
+
+def say(text: str) -> None:
+    """A line for people, beside the output proper."""
+    print(text, file=sys.stderr, flush=True)
+
+
+#: Fewest columns that tables are laid out for; a narrower terminal breaks the lines, and no digit is lost.
+FEWEST_COLUMNS = 80
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or 100 columns where there is none."""
+    from rich.console import Console
+
+    if not sys.stdout.isatty():
+        return Console(width=100)
+    console = Console()
+    return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
+
+
+def show(tables: Sequence[RenderableType], files: Sequence[Path]) -> None:
+    """Print tables, and where everything was written."""
+    wide = console()
+    for table in tables:
+        wide.print(table)
+    print("\nWritten:")
+    for file in files:
+        print(f"  {file}")
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in the plural where there are not one."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def command(context: typer.Context) -> str:
+    """The command line as it was given, without the path of the program."""
+    return shlex.join(["cej-sim", *context.obj])
+
+
+def duration(seconds: float) -> str:
+    """A time in words: seconds, minutes, hours or days."""
+    for size, thing in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
+        if seconds >= 2 * size:
+            return count(round(seconds / size), thing)
+    return count(max(1, round(seconds)), "second")
+
+
+@contextmanager
+def progress(title: str, things: str = "runs", every: float | None = None) -> Iterator[Callable[..., None]]:
+    """A progress bar with rate and time left; where nobody watches a terminal, a line at the start and at the end.
+
+    Args:
+        title: What is done.
+        things: What is counted.
+        every: Where nobody watches, also a line after this many seconds.
+
+    Yields:
+        What is told (done, all, failed), the last only where something may fail.
+
+    Raises:
+        InputError: If what was asked for turns out to be impossible.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    from cej_sim.compiled import is_cached
+    from cej_sim.runs import RequestError
+
+    if not is_cached():
+        say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
+
+    class Rate(ProgressColumn):
+        """Things per second, once some are done."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.{0 if speed >= 10 else 1}f} {things}/s" if speed else "")
+
+    started = last = time.perf_counter()
+    before: int | None = None
+
+    def line(done: int, total: int, failed: int = 0) -> None:
+        nonlocal last, before
+        now = time.perf_counter()
+        before = done if before is None else before
+        if every is None or now - last < every or done == before:
+            return
+        last, rate = now, (done - before) / (now - started)
+        said = f", {failed} failed" if failed else ""
+        say(
+            f"{done:,} of {total:,} {things}{said}, {rate:.{0 if rate >= 10 else 1}f}/s, "
+            f"about {duration((total - done) / rate)} left"
+        )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    say(f"{title} ...")
+    try:
+        if sys.stderr.isatty():
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(things.capitalize(), total=None)
+
+                def show_bar(done: int, total: int, failed: int = 0) -> None:
+                    what = f"{things.capitalize()} ({failed} failed)" if failed else things.capitalize()
+                    bar.update(task, completed=done, total=total, description=what)
+
+                yield show_bar
+        else:
+            yield line
+    except RequestError as error:
+        raise InputError(*str(error).splitlines()) from error
+    say(f"Done in {time.perf_counter() - started:.1f} seconds.")
