@@ -22,7 +22,7 @@ from cej_sim.parameters import Value
 
 SCHEMA_VERSION = 1
 
-#: The largest file that is read, bytes; also the most characters in its texts, aliases counted as often as they are used.
+#: The largest file that is read, bytes; also the most characters in its texts, aliases counted as often as used.
 MAX_BYTES = 300_000
 #: The most keys and values in a file, aliases counted as often as they are used.
 MAX_NODES = 20_000

@@ -183,7 +183,8 @@ def test_single_values_are_judged_alike(path, value):
     [
         r'label: "a\tb"', r'label: "a\nb"', r'label: "a\u200bb"', r'label: "a\u202eb"', r'label: " a b\n"', "label: ''",
         "label: 1.5", "name: 1.5", "name: -1", "name: 15", "name: true", "name: a b", r'description: "a\tb\nc"',
-        r'issues: [{name: "a\nb"}]', 'issues: [{name: " "}]', 'issues: [{name: a b}]', "label: \U0001f468\u200d\U0001f33e",
+        r'issues: [{name: "a\nb"}]', 'issues: [{name: " "}]', 'issues: [{name: a b}]',
+        "label: \U0001f468\u200d\U0001f33e",
     ],
 )  # fmt: skip
 def test_texts_are_judged_alike(text, tmp_path):
@@ -327,7 +328,10 @@ def test_a_starter_from_a_file_of_ones_own(tmp_path):
     assert load(path).name == "from_whole"
 
 
-@pytest.mark.parametrize("stem", ["müller", "2030", "a'b", "x: y", "- z", "# n", "_", "a" * 90, "naïve \u202e", "true", "null", "NULL", "\u3164"])
+@pytest.mark.parametrize(
+    "stem",
+    ["müller", "2030", "a'b", "x: y", "- z", "# n", "_", "a" * 90, "naïve \u202e", "true", "null", "NULL", "\u3164"],
+)
 def test_any_file_name_gives_a_correct_file(stem, tmp_path):
     path = tmp_path / f"{stem}.yaml"
     create(path)
