@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +22,8 @@ from cej_sim.parameters import Value
 
 SCHEMA_VERSION = 1
 
-#: The largest file that is read, bytes.
-MAX_BYTES = 1_000_000
+#: The largest file that is read, bytes; also the most characters in its texts, aliases counted as often as used.
+MAX_BYTES = 300_000
 #: The most keys and values in a file, aliases counted as often as they are used.
 MAX_NODES = 20_000
 #: How deep sections and lists may lie in each other.
@@ -61,9 +62,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """The mistake on one line."""
+        """The mistake on one line, whatever the names of files hold."""
         position = f":{self.line}:{self.column}" if self.line else ""
-        return f"{self.file}{position}: {self.path}{': ' if self.path else ''}{self.message}"
+        return plain(f"{self.file}{position}: {self.path}{': ' if self.path else ''}{self.message}")
 
 
 class ScenarioError(ValueError):
@@ -100,8 +101,28 @@ def either(words: Sequence[str]) -> str:
 
 def clean(text: str) -> str:
     """A key of the user's as it can be shown on one line."""
-    shown = "".join(c if c.isprintable() else "?" for c in text)
+    shown = "".join(c if c.isprintable() else "?" for c in text[:61])
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+#: Signs that do not show or that act on a screen: control characters, line separators, marks that turn the direction
+#: of writing, spaces without width, halves of signs. Joiners are none of them: scripts and emoji need them.
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+_EMPTY = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs without ink
+
+
+def plain(text: str) -> str:
+    """A text on one line, with signs that do not show or that act on a screen written out: ``\\n``, ``\\x1b``."""
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def shows(text: str) -> bool:
+    """Whether there is anything to be seen of a text."""
+    return any(c not in _EMPTY and unicodedata.category(c)[0] not in "CMZ" for c in text)
 
 
 # Text of a file
@@ -132,6 +153,8 @@ def text_of(path: Path, shown: str, what: str = "scenario") -> str:
     except ScenarioError:
         raise
     except FileNotFoundError:
+        if path.is_symlink():
+            stop(whole, "this is a link to a file that is not there; name the file itself")
         near = nearest(path.name, _yaml_files(path.parent))
         stop(whole, f"there is no such file; {f'did you mean {near}?' if near else 'check its name and folder'}")
     except (OSError, ValueError) as error:
@@ -175,6 +198,7 @@ class ScalarNode:
     plain: bool
     size: int = 1
     depth: int = 1
+    length: int = 0  # characters in its texts
     cut: str = ""
 
     @property
@@ -202,6 +226,7 @@ class MapNode:
     items: list[tuple[ScalarNode, Node]] = field(default_factory=list)
     size: int = 1
     depth: int = 1
+    length: int = 0  # characters in its texts
     key: ScalarNode | None = None  # the key whose value has not come yet
 
 
@@ -213,6 +238,7 @@ class ListNode:
     items: list[Node] = field(default_factory=list)
     size: int = 1
     depth: int = 1
+    length: int = 0  # characters in its texts
 
 
 Node = ScalarNode | MapNode | ListNode
@@ -230,7 +256,7 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
     top = ListNode(Place(file))
     stack: list[MapNode | ListNode] = [top]
     anchors: dict[str, Node] = {}
-    nodes = documents = 0
+    nodes = documents = characters = 0
     lines = text.split("\n")
     for event, place in _events(text, file):
         if isinstance(event, yaml.DocumentStartEvent):
@@ -241,7 +267,7 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
             _add(stack, stack.pop())
         elif isinstance(event, yaml.NodeEvent):
             node: Node
-            if getattr(event, "tag", None):
+            if getattr(event, "ctag", None):  # as it stands there; decoding a long one takes forever
                 stop(place, "tags (words after !) are not read; write the value without it, or put a text in quotes")
             if isinstance(event, yaml.AliasEvent):
                 found = anchors.get(event.anchor)
@@ -250,7 +276,7 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
                     stop(place, f"*{alias} stands for nothing above; write the value out, or put a text in quotes")
                 node = found
             elif isinstance(event, yaml.ScalarEvent):
-                node = ScalarNode(place, event.value, event.implicit[0])
+                node = ScalarNode(place, event.value, event.implicit[0], length=len(event.value))
                 end = event.end_mark
                 if node.plain and node.text and end.line < len(lines):
                     behind = re.match(r"[ \t]+(#\S.*)", lines[end.line][end.column :])
@@ -260,6 +286,10 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
             if event.anchor and not isinstance(event, yaml.AliasEvent):
                 anchors[event.anchor] = node
             nodes += node.size
+            characters += node.length
+            if characters > MAX_BYTES:
+                longest = f"{MAX_BYTES:,} characters"
+                stop(place, f"what * repeats makes the file longer than {longest}; repeat short texts only")
             if nodes > MAX_NODES:
                 stop(place, f"the file holds more than {MAX_NODES:,} keys and values; {what} needs far fewer")
             if len(stack) + node.depth > MAX_DEPTH:
@@ -280,6 +310,7 @@ def _add(stack: list[MapNode | ListNode], node: Node) -> None:
     """Put a finished node into the container that is open; an empty value stands where its key stands."""
     parent = stack[-1]
     parent.size += node.size
+    parent.length += node.length
     parent.depth = max(parent.depth, node.depth + 1)
     if isinstance(parent, ListNode):
         parent.items.append(node)
@@ -296,12 +327,21 @@ def _add(stack: list[MapNode | ListNode], node: Node) -> None:
 
 def _events(text: str, file: str) -> Iterator[tuple[yaml.Event, Place]]:
     """The parser's events with their places; its errors in plain words."""
+    directive = re.match(r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+%", text)
+    if directive:
+        stop(Place(file, text.count("\n", 0, directive.end()) + 1, 1), "a line cannot begin with %; remove it")
+    brackets: list[tuple[str, int, int]] = []  # those that are open, and where
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
-            mark = event.start_mark
-            yield event, Place(file, mark.line + 1, mark.column + 1)
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                bracket = "{" if isinstance(event, yaml.MappingStartEvent) else "["
+                brackets.append((bracket if event.flow_style else "", line, column))
+            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+                brackets.pop()
+            yield event, Place(file, line, column)
     except MarkedYAMLError as error:
-        line, column, message = _syntax(error, text)
+        line, column, message = _syntax(error, text, brackets[-1] if brackets else ("", 0, 0))
         raise NotYaml([Problem(file, line, column, "", message)]) from None
     except YAMLError as error:
         before = text[: getattr(error, "position", 0)]
@@ -408,8 +448,8 @@ def _lacks_its_colon(lines: Sequence[str], here: int) -> int | None:
     return None if continues else above[-1]
 
 
-def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
-    """Line, column and plain words for what the YAML parser stumbled over."""
+def _syntax(error: MarkedYAMLError, text: str, inside: tuple[str, int, int]) -> tuple[int, int, str]:
+    """Line, column and plain words for what the YAML parser stumbled over, and the bracket that was open there."""
     problem = error.problem or ""
     context = error.context or ""
     mark = error.problem_mark or error.context_mark
@@ -461,6 +501,16 @@ def _syntax(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
             column = len(line) - len(line.lstrip()) + 1
             return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"
         return *here, "a second colon stands in this line; put a text with ': ' in quotes, and each key on its own line"
+    if context == "while parsing a flow node" and inside[0]:
+        bracket, *opened = inside
+        closing = "]" if bracket == "[" else "}"
+        if "stream end" in problem or "document" in problem:
+            return *opened, f"the bracket {bracket} opened here is not closed; close it with {closing}"  # type: ignore[return-value]
+        if "','" in problem:
+            return *here, "nothing stands before this comma; write what belongs there, or remove the comma"
+        if "']'" in problem or "'}'" in problem:
+            at = f"{bracket} in line {opened[0]}, column {opened[1]}"
+            return *here, f"this bracket closes another one than the open {at}; write {closing}"
     if "flow" in context:
         bracket = "[" if "sequence" in context else "{"
         closing = "]" if bracket == "[" else "}"

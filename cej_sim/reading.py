@@ -14,9 +14,9 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cej_sim.nodes import (
     MAX_NODES,
     MAX_PROBLEMS,
     SCHEMA_VERSION,
+    UNSEEN,
     ListNode,
     MapNode,
     Node,
@@ -40,6 +41,7 @@ from cej_sim.nodes import (
     nearest,
     odd_space,
     parse_on,
+    shows,
     stop,
     text_of,
 )
@@ -457,11 +459,16 @@ class Walk:
             if not shape.empty:
                 self.report(node.place, path, "there is no text; write one, or remove the line")
             return
-        allowed = "\n\t" if shape.lines else ""
-        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in allowed for c in text):
-            self.report(node.place, path, "the text holds a line break or an invisible character; write it on one line")
-        elif len(text) > shape.most:
+        unseen = next((sign[0] for sign in UNSEEN.finditer(text) if not (shape.lines and sign[0] in "\n\t")), None)
+        if len(text) > shape.most:
             self.report(node.place, path, f"the text has {len(text)} characters; write at most {shape.most}")
+        elif unseen is not None and unseen in "\n\r\t\u2028\u2029":
+            what = "a tab" if unseen == "\t" else "a line break"
+            self.report(node.place, path, f"the text holds {what}; write it on one line, with spaces")
+        elif unseen is not None:
+            self.report(node.place, path, f"the text holds an invisible character (U+{ord(unseen):04X}); delete it")
+        elif not shows(text):
+            self.report(node.place, path, "there is nothing to be seen of this text; write one, or remove the line")
         elif shape.word and not re.fullmatch("[A-Za-z0-9_]+", text):
             wanted = f"use letters (a to z), digits and _ only, such as {_word(text)}; any text may stand under label"
             self.report(node.place, path, f"{clean(text)!r} is not a name; {wanted}")
@@ -566,9 +573,9 @@ def _advice(name: str, value: Node, path: str, shape: Section) -> str:
     odd = odd_space(name)
     if odd:
         return odd
-    glued = re.fullmatch(r"([A-Za-z_]+)(:|\s*=|\s+)\s*(\S+)", name)
+    glued = re.fullmatch(r"([A-Za-z_]+)(:\s*|\s*+=\s*|\s+)(\S+)", name)
     if empty and glued and glued[1] in shape.keys:
-        missing = "space after the colon" if glued[2] == ":" else "colon"
+        missing = "space after the colon" if glued[2][0] == ":" else "colon"
         return f"a {missing} is missing; write {glued[1]}: {glued[3]}"
     if "." in name and _shape_at(f"{path}.{name}".lstrip(".")) is not None:
         nested = "".join(f"{{{part}: " for part in name.split(".")[1:])
@@ -605,16 +612,23 @@ def path_advice(path: str, known: Mapping[str, Parameter]) -> str:
     below = [full for full in known if full.startswith((f"{path}.", f"governance.{path}."))]
     if below:
         return f"this is a section; write one full path for each rule, such as {below[0]}"
-    endings: dict[str, list[str]] = {}
-    for full in known:
-        parts = full.split(".")
-        for i in range(len(parts)):
-            endings.setdefault(".".join(parts[i:]), []).append(full)
+    endings = _endings(tuple(known))
     meant = endings.get(path) or endings.get(nearest(path, endings) or "")
     if meant:
         return f"there is no such path; did you mean {either(meant[:5])}?"
     sections = ", ".join(dict.fromkeys(full.rpartition(".")[0] for full in known))
     return f"there is no such path; rules stand under: {sections}"
+
+
+@lru_cache(maxsize=4)
+def _endings(paths: tuple[str, ...]) -> dict[str, list[str]]:
+    """The ends of some full paths, from each of their parts on -> the paths that end so."""
+    endings: dict[str, list[str]] = {}
+    for full in paths:
+        parts = full.split(".")
+        for i in range(len(parts)):
+            endings.setdefault(".".join(parts[i:]), []).append(full)
+    return endings
 
 
 # Values that stand together
@@ -685,8 +699,10 @@ def _read(path: Path, shown: str, extended: bool = False) -> Reading:
 def _check_version(root: MapNode) -> None:
     """Stop at a version that this program does not read: every other message would mislead."""
     for key, node in root.items:
-        if key.text == "schema_version" and isinstance(node, ScalarNode) and node.value != SCHEMA_VERSION:
+        if key.text == "schema_version" and isinstance(node, ScalarNode) and node.value is not None:
             value = node.value
+            if value == SCHEMA_VERSION and not isinstance(value, bool):
+                continue
             if isinstance(value, bool) or not isinstance(value, int):
                 advice = f"a whole number without quotes; write schema_version: {SCHEMA_VERSION}"
                 stop(node.place, f"the version is {advice}", key.text)
@@ -699,19 +715,23 @@ def _check_version(root: MapNode) -> None:
 
 def _resolve_against(walk: Walk) -> None:
     """Find the scenarios that expectations compare with; nothing in them is read."""
+    known = shipped()
+    found: dict[str, Path | str] = {}  # where the scenario is, or what is wrong with its name
     for path, text in list(walk.given.items()):
-        if re.fullmatch("expect[.][0-9]+[.]against", path):
+        if not re.fullmatch("expect[.][0-9]+[.]against", path) or text in known:
+            continue
+        if text not in found and len(walk.problems) <= MAX_PROBLEMS:
             try:
-                found = locate(text, walk.directory)
+                found[text] = locate(text, walk.directory)
+                if not is_file(walk.directory / found[text]):
+                    found[text] = "there is no such file; write a shipped name, or a path from this file's folder"
             except LookupError as error:
-                walk.report(walk.places[path], path, str(error))
-                continue
-            if text in shipped():
-                continue
-            if not is_file(found):
-                wanted = "write a shipped name, or a path from this file's folder"
-                walk.report(walk.places[path], path, f"there is no such file; {wanted}")
-            walk.given[path] = str(found)
+                found[text] = str(error)
+        place = found.get(text)
+        if isinstance(place, Path):
+            walk.given[path] = str(place)
+        elif place is not None:
+            walk.report(walk.places[path], path, place)
 
 
 def _parent(walk: Walk, reading: Reading, shown: str) -> Reading | None:
@@ -816,6 +836,13 @@ def _together(walk: Walk, reading: Reading, shown: str) -> Scenario:
         events = tuple(_event(item) for item in _items(given, "events"))
     if "expect" in given and sound("expect"):
         expect = tuple(Expectation(**item) for item in _items(given, "expect"))
+        known, itself = shipped(), {text: False for text in {one.against for one in expect}}
+        for text in itself:
+            itself[text] = _same(known.get(text, Path(text)), reading.path)
+        for i, one in enumerate(expect):
+            if itself[one.against]:
+                message = "this is the scenario itself, and nothing differs from itself; name another one"
+                report(message, f"expect.{i}.against")
 
     if sound("governance.decide.budget", "governance.decide.votes"):
         first = budget_problems(values)
