@@ -174,9 +174,9 @@ def run(
     words = _words(labels, [scenario, *against])
     for remark in _remarks(asked.scenarios, settings or []):
         say(f"Note: {remark}.")
-    title = f"{scenario.title}, {count(asked.runs, 'run')}"
+    title = f"{_title(scenario, words)}, {count(asked.runs, 'run')}"
     if against:
-        title += f", and for its predictions {' and '.join(other.title for other in against)}"
+        title += f", and for its predictions {' and '.join(_title(other, words) for other in against)}"
     with progress(title) as advance:
         result = simulate(
             scenario,
@@ -242,7 +242,7 @@ def compare(
         say(f"Note: {remark}.")
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
         say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
-    titles = " and ".join(scenario.title for scenario in asked.scenarios)
+    titles = " and ".join(_title(scenario, words) for scenario in asked.scenarios)
     with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
@@ -454,6 +454,11 @@ def _words(file: str | None, scenarios: Sequence[Scenario]) -> Labels | None:
         return read_labels(file, [scenario.name for scenario in scenarios])
     except ScenarioError as error:
         raise InputError(*str(error).splitlines()) from None
+
+
+def _title(scenario: Scenario, words: Labels | None) -> str:
+    """What a scenario is called."""
+    return words.scenarios.get(scenario.name, scenario.title) if words else scenario.title
 
 
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:
