@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from cej_sim.sweeps.design import Plan
 from cej_sim.sweeps.store import Probed
-from cej_sim.sweeps.worker import Cell
+from cej_sim.sweeps.worker import Cell, compute_cell
 
 #: Cells of ``faulty`` that raise, kill their worker, end it, and hang.
 RAISES, KILLS, ENDS, HANGS = 3, 5, 7, 11
@@ -70,3 +71,14 @@ def slow(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
 def deadly(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
     """As ``faulty``, without cells that end or hang."""
     return cheap(plan, cell, stop) if cell in (ENDS, HANGS) else faulty(plan, cell, stop)
+
+
+#: Libraries that computing cells does not need.
+HEAVY = ("mesa", "matplotlib", "networkx", "solara")
+
+
+def loaded(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+    """The model's own numbers, and how many libraries the worker has loaded that it does not need."""
+    found = compute_cell(plan, cell, stop)
+    count = sum(name in sys.modules for name in HEAVY)
+    return found._replace(probes=[Probed(plan.design.names[0], 0, "loaded", "libraries", -1, float(count))])

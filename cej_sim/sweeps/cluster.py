@@ -33,6 +33,7 @@ from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.runner import DEATHS, Todo
 from cej_sim.sweeps.store import Failed, Ledger, SweepFailure
 from cej_sim.sweeps.worker import Batch, Compute
+from cej_sim.warmup import prepare
 
 #: Batches under way for each thread of a worker: one that is computed, and one that waits.
 AHEAD = 2
@@ -87,6 +88,8 @@ def answer(order: Order) -> Answer:
         return Answer(None, None, None, "has another version of cej_sim; install the same everywhere")
     with _unpacking:
         plan, _ = _unpacked(order.plan)
+        if order.cell is worker.compute_cell:
+            prepare()  # so that compiling does not count as the first cell's time
     batch = worker.compute(plan, order.cells, seconds=order.seconds, time_limit=plan.design.time_limit, cell=order.cell)
     rows, probes = (None if table is None else _stream(table) for table in (batch.rows, batch.probes))
     batch.rows = batch.probes = None

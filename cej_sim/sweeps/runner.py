@@ -358,6 +358,7 @@ def sweep(
     shard = checked_shard(shard)
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise SweepError(f"workers: {workers} is not a number of workers; write a whole number of at least 1")
+    _check_shard(design, shard)
     temporary = tempfile.TemporaryDirectory(prefix="cej_sim-sweep-") if out is None else None
     directory = Path(temporary.name if temporary is not None else out or "")
     with _working_in(directory):
@@ -405,6 +406,12 @@ def checked_shard(shard: Shard | tuple[int, int] | str) -> Shard:
         shown = shard if isinstance(shard, str) else "/".join(map(str, shard))
         raise SweepError(f"shard: {shown[:30]} is not a shard; write i/n with i from 1 to n, such as 1/4")
     return Shard(*numbers)
+
+
+def _check_shard(design: Design, shard: Shard) -> None:
+    cells = len(Plan(design))
+    if shard.of > cells:
+        raise SweepError(f"shard: {shard} has no sense for {cells} cells; write i/n with n up to {cells}")
 
 
 @contextlib.contextmanager
@@ -662,6 +669,7 @@ def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -
     """What a sweep would take, from measuring a run or two of three of its cells; nothing is written."""
     from dataclasses import replace
 
+    _check_shard(design, shard)
     prepare()
     plan = Plan(design)
     cells = shard.cells(len(plan))

@@ -571,6 +571,7 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
         if about:
             same(directory, about, design, shard)
             made.check()
+            _take_words(directory, made, design)
             return made
         mark = {"software": provenance.SOFTWARE, "format": provenance.FORMAT, "kind": "sweep", "complete": False}
         write_whole(directory / provenance.FILE, _json(mark))
@@ -600,6 +601,18 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
     except BaseException:
         made.close()
         raise
+
+
+def _take_words(directory: Path, ledger: Ledger, design: Design) -> None:
+    """Take over what may change in a design under its sweep: words for people, and the time limit."""
+    now = json.loads(json.dumps(design.to_json()))
+    if now == ledger.about()["design"]:
+        return
+    (directory / CELLS).unlink(missing_ok=True)  # so that the end is written again
+    if design.text:
+        write_whole(directory / DESIGN, design.text.encode())
+    with ledger.transaction() as connection:
+        connection.execute("UPDATE about SET value = ? WHERE name = 'design'", (json.dumps(now),))
 
 
 def _copy_inputs(directory: Path, design: Design) -> None:
