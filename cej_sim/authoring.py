@@ -7,13 +7,16 @@ it without a network connection, on any computer, and also after the folder was 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cej_sim.month import PHASES, RULES
+from cej_sim.nodes import UNSEEN, is_file, plain, shows
 from cej_sim.parameters import Parameter, Value
 from cej_sim.reading import (
     FILE,
@@ -131,16 +134,25 @@ def _plain(value: Value) -> Value:
     return int(value) if isinstance(value, float) and value == int(value) else value
 
 
+# Signs that no text may hold, for a pattern; what languages of patterns write differently is left to `cej-sim check`.
+_UNSEEN = UNSEEN.pattern[1:].partition(r"\ud800")[0]
+
+
 def _text(text: Text) -> dict[str, Any]:
     """The schema of a text; numbers and yes/no words without quotes are read as texts, too."""
-    types = ["string", "number", "boolean", *(["null"] if text.empty else [])]
+    types = ["string", "integer" if text.word else "number", "boolean", *(["null"] if text.empty else [])]
     schema: dict[str, Any] = {"type": types, "maxLength": text.most}
     if text.word:
+        schema["minimum"] = 0
         schema["pattern"] = r"^\s*[A-Za-z0-9_]+\s*$"
         schema["patternErrorMessage"] = "use letters (a to z), digits and _ only"
-    elif not text.empty:
-        schema["pattern"] = r"\S"
-    return schema
+    elif text.lines:
+        schema["pattern"] = "" if text.empty else r"\S"
+    else:
+        seen = f"[^{_UNSEEN}]*"
+        schema["pattern"] = rf"^\s*{seen}\s*$" if text.empty else rf"^\s*[^\s{_UNSEEN}]{seen}\s*$"
+        schema["patternErrorMessage"] = "write it on one line, without tabs and invisible characters"
+    return {key: value for key, value in schema.items() if value != ""}
 
 
 def _schema(shape: Shape, path: str) -> dict[str, Any]:
@@ -202,13 +214,23 @@ def schema() -> dict[str, Any]:
     rules = {path: _leaf(Leaf(rule)) | {"default": _plain(rule.default)} for path, rule in CHANGEABLE.items()}
     reasons = FILE.keys["reasons"]
     reason = _text(reasons.text) if isinstance(reasons, Reasons) else {}
-    return {
+    made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": _TITLE,
         "description": "What a scenario file may hold. Made by: cej-sim schema",
         **_schema(FILE, ""),
         "$defs": {**rules, "reason": {**reason, "description": "Why it is set so."}},
     }
+    return {"$comment": f"{_UNEDITED}{_digest(made)}", **made}
+
+
+#: How the comment begins by which a schema is known to be as it was made.
+_UNEDITED = "As it was made: SHA-256 "
+
+
+def _digest(made: Mapping[str, Any]) -> str:
+    """The hash of a schema without its comment."""
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
 
 
 def schema_text() -> str:
@@ -244,11 +266,9 @@ def create(path: Path, source: str = "community_led") -> list[Path]:
     text = starter(path, source)
     beside = path.parent / SCHEMA_FILE
     wanted = schema_text()
-    present = _present_schema(beside)
-    if present is not None and not _is_ours(present):
-        raise AuthoringError(
-            f"{_shown(beside)}: this is not the schema of cej-sim, which belongs there; rename it, or write elsewhere"
-        )
+    foreign = _schema_problem(beside)
+    if foreign:
+        raise AuthoringError(f"{_shown(beside)}: {foreign}; rename it, or write elsewhere")
     written: list[Path] = []
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
@@ -257,7 +277,7 @@ def create(path: Path, source: str = "community_led") -> list[Path]:
         problems = read(path).problems
         if problems:
             raise AuthoringError(f"{_shown(path)}: cannot be made from {_shown(source)} ({problems[0].message})")
-        if present != wanted:
+        if not is_file(beside) or beside.read_text(encoding="utf-8") != wanted:
             beside.write_text(wanted, encoding="utf-8", newline="\n")
             written.append(beside)
     except (AuthoringError, OSError, ValueError) as error:
@@ -272,27 +292,23 @@ def create(path: Path, source: str = "community_led") -> list[Path]:
 
 
 def _shown(text: Path | str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in str(text))
+    return plain(str(text))
 
 
-def _present_schema(path: Path) -> str | None:
-    """The text of the file that stands where the schema belongs, or None."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+def _schema_problem(path: Path) -> str | None:
+    """Why a schema may not be written where something stands already; None where it may."""
+    if not os.path.lexists(path):
         return None
-    except (OSError, ValueError):
-        return ""
-
-
-def _is_ours(text: str) -> bool:
-    """Whether a text is a schema of cej-sim, of this or another version."""
+    foreign = "this is not the schema of cej-sim, which belongs there"
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
+        content = json.loads(path.read_text(encoding="utf-8")) if is_file(path) else None
+    except (OSError, ValueError, RecursionError):
+        return foreign
     title = content.get("title") if isinstance(content, dict) else None
-    return isinstance(title, str) and title.startswith(_TITLE.rstrip("0123456789"))
+    if not isinstance(title, str) or not title.startswith(_TITLE.rstrip("0123456789")):
+        return foreign
+    comment = content.pop("$comment", None)
+    return None if comment == f"{_UNEDITED}{_digest(content)}" else "this schema was edited, and would be replaced"
 
 
 def starter(path: Path, source: str = "community_led") -> str:
@@ -308,7 +324,9 @@ def starter(path: Path, source: str = "community_led") -> str:
     base, extends = _base(reading, path, source)
     word = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem)[:60].strip("_") or "scenario"
     title = " ".join("".join(c if c.isprintable() else " " for c in path.stem).replace("_", " ").split())[:60].strip()
-    title = title or word
+    title = title if shows(title) else word
+    shown = _shown(path.name)
+    named = shown if re.fullmatch(r"[\w.+-]+", shown) else f'"{shown}"'  # as every shell reads it
     own = "" if scenario.hash() == base.hash() else f", but for lines without #: they are those of {_shown(source)}"
     lines = [
         EDITOR_LINE,
@@ -316,12 +334,12 @@ def starter(path: Path, source: str = "community_led") -> str:
         "## To change one, remove the # in front of its line, with the one space behind it, and write another value.",
         "## Lines with ## only explain. Lists stand in several lines: remove the # in front of all of them.",
         "##",
-        f"##   cej-sim check {_shown(path.name)}",
-        f"##   cej-sim explain {_shown(path.name)}",
-        f"##   cej-sim compare {extends if extends in shipped() else 'community_led'} {_shown(path.name)} --runs 20",
+        f"##   cej-sim check {named}",
+        f"##   cej-sim explain {named}",
+        f"##   cej-sim compare {extends if extends in shipped() else 'community_led'} {named} --runs 20",
         "",
         f"schema_version: {SCHEMA_VERSION}",
-        f"name: {word}",
+        f"name: {_quoted(word) if word.lower() == 'null' else word}",
         f"label: {_quoted(title[:1].upper() + title[1:])}",
         "description: >-",
         "  Say here what you change, and why.",

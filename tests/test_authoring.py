@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML, YAMLError
 from worlds import any_scenario
 
-from cej_sim import cli, reading
+from cej_sim import authoring, cli, nodes, reading
 from cej_sim.authoring import EDITOR_LINE, SCHEMA_FILE, AuthoringError, create, schema, schema_text, starter
 from cej_sim.reading import check, load, shipped
 from cej_sim.scenario import PARAMETERS, Scenario
@@ -173,8 +174,23 @@ def test_single_values_are_judged_alike(path, value):
     text = f"{text.rstrip()} {value}\n"
     walked = reading.Reading(Path("case.yaml"))
     walk = reading.Walk("case.yaml", Path(), walked)
-    walk.section(reading.FILE, reading.parse(text, "case.yaml"), "")
+    walk.section(reading.FILE, nodes.parse(text, "case.yaml"), "")
     assert is_valid(text) == (not walked.problems), walked.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'label: "a\tb"', r'label: "a\nb"', r'label: "a\u200bb"', r'label: "a\u202eb"', r'label: " a b\n"', "label: ''",
+        "label: 1.5", "name: 1.5", "name: -1", "name: 15", "name: true", "name: a b", r'description: "a\tb\nc"',
+        r'issues: [{name: "a\nb"}]', 'issues: [{name: " "}]', 'issues: [{name: a b}]',
+        "label: \U0001f468\u200d\U0001f33e",
+    ],
+)  # fmt: skip
+def test_texts_are_judged_alike(text, tmp_path):
+    path = tmp_path / "case.yaml"
+    path.write_text(f"schema_version: 1\n{text}\n", encoding="utf-8")
+    assert is_valid(path.read_text(encoding="utf-8")) == (not check(path)), check(path)
 
 
 # Starters
@@ -296,7 +312,7 @@ def test_a_starter_from_a_file_of_ones_own(tmp_path):
         "schema_version: 1\nextends: community_led\nmonths: 48\nnetwork:\n  file: ties.csv\n  nodes: nodes.csv\n"
         "  kind: {column: role, map: {lead: backbone}, default: institution}\n  weight: contact\n  scale: 5\n"
         "community: {groups: [{name: 'a \"b\": c', share: 1}]}\nissues: [{name: '# rents'}]\nevents: []\n"
-        "expect: [{metric: burden, month: 48, direction: down, against: own.yaml}]\n"
+        "expect: [{metric: burden, month: 48, direction: down, against: whole.yaml}]\n"
         "governance: {decide: {budget_max: {coordination: .31}}}\n"
     )
     whole = tmp_path / "a" / "whole.yaml"
@@ -312,7 +328,10 @@ def test_a_starter_from_a_file_of_ones_own(tmp_path):
     assert load(path).name == "from_whole"
 
 
-@pytest.mark.parametrize("stem", ["müller", "2030", "a'b", "x: y", "- z", "# n", "_", "a" * 90, "naïve \u202e", "true"])
+@pytest.mark.parametrize(
+    "stem",
+    ["müller", "2030", "a'b", "x: y", "- z", "# n", "_", "a" * 90, "naïve \u202e", "true", "null", "NULL", "\u3164"],
+)
 def test_any_file_name_gives_a_correct_file(stem, tmp_path):
     path = tmp_path / f"{stem}.yaml"
     create(path)
@@ -333,18 +352,31 @@ def test_nothing_is_overwritten(tmp_path):
         create(other)
 
 
-def test_an_older_copy_of_the_schema_is_renewed_and_a_foreign_file_is_not(tmp_path):
+def test_an_older_copy_of_the_schema_is_renewed_and_a_foreign_file_is_not(tmp_path, monkeypatch):
     beside = tmp_path / SCHEMA_FILE
-    beside.write_text(json.dumps({"title": "A scenario of cej-sim, version 0", "type": "object"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(authoring, "_TITLE", "A scenario of cej-sim, version 0")
+        beside.write_text(schema_text())
     assert create(tmp_path / "one.yaml") == [tmp_path / "one.yaml", beside]
     assert beside.read_text(encoding="utf-8") == schema_text()
     assert create(tmp_path / "two.yaml") == [tmp_path / "two.yaml"]
-    for foreign in ("{}", "[1]", "no JSON", '{"title": 7}', "[" * 10_000):
-        beside.write_text(foreign)
-        with pytest.raises(AuthoringError, match="not the schema of cej-sim"):
+    edited = json.loads(schema_text())
+    edited["properties"]["label"]["maxLength"] = 10
+    texts = {"edited": json.dumps(edited), "not the schema": "{}", "not the": "[1]", "not": "no JSON"}
+    for reason, text in {**texts, "is not": '{"title": 7}', "this is not": "[" * 10_000}.items():
+        beside.write_text(text)
+        with pytest.raises(AuthoringError, match=reason):
             create(tmp_path / "three.yaml")
-        assert beside.read_text() == foreign
+        assert beside.read_text() == text
     assert not (tmp_path / "three.yaml").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_the_schema_is_left_alone(tmp_path):
+    os.mkfifo(tmp_path / SCHEMA_FILE)
+    with pytest.raises(AuthoringError, match="not the schema of cej-sim"):
+        create(tmp_path / "one.yaml")
+    assert not (tmp_path / "one.yaml").exists()
 
 
 def test_new_refuses_with_one_clear_line(capsys, monkeypatch, tmp_path):
@@ -363,7 +395,7 @@ def test_new_refuses_with_one_clear_line(capsys, monkeypatch, tmp_path):
         (["mine.yaml", "--from", "comunity_led"], "comunity_led: there is no shipped scenario"),
         (["mine.yaml", "--from", "bad.yaml"], "bad.yaml:2:9: months"),
         (["mine.yaml", "--from", "missing.yaml"], "missing.yaml: there is no such file"),
-        (["a\0b.yaml"], "a?b.yaml: "),
+        (["a\0b.yaml"], r"a\x00b.yaml: "),
     ):
         assert cli.status(["new", *arguments]) == 2, arguments
         out, err = capsys.readouterr()

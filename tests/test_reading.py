@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -258,14 +259,14 @@ def test_what_is_no_readable_text_is_named_in_one_line(folder):
     (folder / "binary.yaml").write_bytes(b"\x7fELF\0\0\1")
     (folder / "latin.yaml").write_bytes("schema_version: 1\nlabel: Bürger\n".encode("latin-1"))
     (folder / "wide.yaml").write_bytes("schema_version: 1\n".encode("utf-16"))
-    (folder / "large.yaml").write_bytes(b"#" * 1_000_001)
+    (folder / "large.yaml").write_bytes(b"#" * 300_001)
     (folder / "control.yaml").write_bytes(b"schema_version: 1\nlabel: a\x07b\n")
     (folder / "folder.yaml").mkdir()
     wanted = {
         "binary.yaml": "binary.yaml: the file is binary, not text",
         "latin.yaml": "latin.yaml:2:9: this character is not UTF-8; save the file as UTF-8",
         "wide.yaml": "wide.yaml: the file is saved as UTF-16; save it as UTF-8",
-        "large.yaml": "large.yaml: the file is larger than 1,000,000 bytes",
+        "large.yaml": "large.yaml: the file is larger than 300,000 bytes",
         "control.yaml": "control.yaml:2:9: an invisible control character stands here; delete it",
         "folder.yaml": "folder.yaml: this is a directory; name a scenario file in it",
         "godd.yaml": "godd.yaml: there is no such file; did you mean good.yaml?",
@@ -288,6 +289,97 @@ def test_a_file_that_may_not_be_read_says_why(folder, monkeypatch):
         load(folder / "good.yaml")
 
 
+HEAD = "schema_version: 1\nextends: good.yaml\n"
+
+LONG = {
+    "spaces in a key": (HEAD + '? "months' + " " * 30_000 + '"\n:\n', "months"),
+    "a text repeated": (
+        HEAD + f'description: &a "{"x" * 280_000}"\nissues: [{", ".join(["{name: *a}"] * 500)}]\n',
+        "what * repeats makes the file longer than 300,000 characters",
+    ),
+    "a key repeated": (HEAD + f'description: &a "{"x" * 280_000}"\n' + "? *a\n: 1\n" * 500, "what * repeats"),
+    "a long tag": (HEAD + "label: " + "!" * 280_000, "tags (words after !) are not read"),
+    "directives": ("%A\n" * 90_000, "a line cannot begin with %"),
+    "directives below comments": ("\n # a\n" * 40_000 + "%A", "a line cannot begin with %"),
+    "predictions": (HEAD + f"expect: [{', '.join(['{against: ./none.yaml}'] * 5_500)}]\n", "this line is missing"),
+    "reasons": (HEAD + "reasons:\n" + "".join(f"  funder.grant{i}: x\n" for i in range(9_000)), "did you mean"),
+    "empty lines": (HEAD + "\n" * 299_000 + "x", "a colon is missing"),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_no_small_file_takes_long(folder, case):
+    text, part = LONG[case]
+    path = write(folder, text)
+    began = time.perf_counter()
+    problems = check(path)
+    assert time.perf_counter() - began < 6.0  # about a second where nothing else is computed
+    assert part in str(problems[0])
+    assert all(len(str(problem)) < 1000 for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("events: [", "2:9: the bracket [ opened here is not closed; close it with ]"),
+        ("community: {a:", "2:12: the bracket { opened here is not closed; close it with }"),
+        ("events: [}", "2:10: this bracket closes another one than the open [ in line 2, column 9; write ]"),
+        ("community: {a: ]}", "2:16: this bracket closes another one than the open { in line 2, column 12; write }"),
+        ("events: [,]", "2:10: nothing stands before this comma; write what belongs there, or remove the comma"),
+        ("events: [a, b", "2:9: the bracket [ opened here is not closed, or lacks a comma; close it with ]"),
+    ],
+)
+def test_brackets_are_called_by_their_names(folder, text, wanted):
+    (problem,) = check(write(folder, f"schema_version: 1\n{text}\n"))
+    assert str(problem).endswith(wanted)
+
+
+def test_a_version_is_a_number(folder):
+    (problem,) = check(write(folder, "schema_version: true\n"))
+    assert problem.message == "the version is a whole number without quotes; write schema_version: 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (r"a\u202eb", "the text holds an invisible character (U+202E); delete it"),
+        (r"a\u200bb", "the text holds an invisible character (U+200B); delete it"),
+        (r"a\eb", "the text holds an invisible character (U+001B); delete it"),
+        (r"a\nb", "the text holds a line break; write it on one line, with spaces"),
+        (r"a\tb", "the text holds a tab; write it on one line, with spaces"),
+        (r"\u200d\u200c", "there is nothing to be seen of this text; write one, or remove the line"),
+        (r"\u3164\ufe0f", "there is nothing to be seen of this text; write one, or remove the line"),
+        (r"\u06a9\u200c\u06af \U0001f468\u200d\U0001f33e \xa0.", None),
+    ],
+)
+def test_texts_show(folder, text, wanted):
+    problems = check(write(folder, f'schema_version: 1\nlabel: "{text}"\nissues: [{{name: "{text}"}}]\n'))
+    assert [problem.message for problem in problems] == ([wanted] * 2 if wanted else [])
+
+
+def test_names_of_files_do_not_act_on_a_terminal(folder):
+    write(folder, "", "ev\x1b[31mil\n.yaml")
+    (problem,) = check(folder / "ev\x1b[31mil\n.yam.yaml")
+    assert str(problem).endswith(r"ev\x1b[31mil\n.yam.yaml: there is no such file; did you mean ev\x1b[31mil\n.yaml?")
+
+
+def test_a_link_to_nowhere_is_not_offered_itself(folder):
+    (folder / "link.yaml").symlink_to(folder / "none.yaml")
+    (problem,) = check(folder / "link.yaml")
+    assert problem.message == "this is a link to a file that is not there; name the file itself"
+
+
+def test_nothing_is_predicted_against_itself(folder):
+    expect = "expect: [{metric: burden, month: 12, direction: up, against: ./case.yaml}]\n"
+    (problem,) = check(write(folder, f"schema_version: 1\n{expect}"))
+    assert str(problem).endswith("case.yaml:2:62: expect.0.against: this is the scenario itself, and nothing differs "
+                                 "from itself; name another one")  # fmt: skip
+    write(folder, f"schema_version: 1\n{expect}".replace("case", "child"), "case.yaml")
+    write(folder, "schema_version: 1\n", "child.yaml")
+    (problem,) = check(write(folder, "schema_version: 1\nextends: case.yaml\n", "child.yaml"))
+    assert (problem.line, problem.path) == (2, "expect.0.against")
+
+
 def test_too_many_mistakes_are_cut_off(folder):
     problems = check(write(folder, "schema_version: 1\n" + "".join(f"key{i}: 1\n" for i in range(5000))))
     assert len(problems) == 101
@@ -304,6 +396,68 @@ def test_a_network_file_with_mistakes_is_named_where_the_scenario_names_it(folde
     problems = check(path)
     assert [(p.line, p.column, p.path) for p in problems] == [(3, 9, "network.file"), (4, 9, "months")]
     assert "tied to themselves" in problems[0].message
+
+
+def test_mistakes_about_a_network_stand_at_their_own_lines_and_all_at_once(folder):
+    write(folder, "source,target,contact\na,b,3\nb,b,1\n", "ties.csv")
+    write(folder, "id,role\na,lead\nb,member\n", "nodes.csv")
+    path = write(
+        folder,
+        """\
+schema_version: 1
+network:
+  file: ties.csv
+  nodes: nodes.csv
+  kind:
+    column: rolle
+    map: {lead: backbone}
+  weight: contacts
+  residents: {generate: nowhere}
+""",
+    )
+    assert [(p.line, p.column, p.path) for p in check(path)] == [
+        (3, 9, "network.file"),
+        (6, 13, "network.kind.column"),
+        (8, 11, "network.weight"),
+        (9, 25, "network.residents.generate"),
+    ]
+    text = path.read_text().replace("rolle", "role").replace("lead: backbone", "leed: backbone, member: institution")
+    write(folder, text.replace("contacts", "contact"))
+    assert [(p.line, p.path) for p in check(path)] == [
+        (3, "network.file"),
+        (3, "network.file"),
+        (7, "network.kind.map"),
+        (7, "network.kind.map.leed"),
+        (9, "network.residents.generate"),
+    ]
+    write(folder, text.replace("nodes.csv", "none.csv").replace("contact\n", "kontact\n"))
+    assert [(p.line, p.path) for p in check(path)][:2] == [(3, "network.file"), (4, "network.nodes")]
+    assert any(p.path == "network.weight" and p.line == 8 for p in check(path))
+
+
+# Notes
+
+
+def notes(folder: Path, text: str) -> list[str]:
+    return read(write(folder, f"schema_version: 1\n{text}")).remarks
+
+
+def test_votes_are_noted_beside_mistakes_and_for_every_event(folder):
+    many = "governance: {decide: {votes: {residents: .6, institutions: .5, backbone: .2}}}\n"
+    assert "add up to 1.3" in notes(folder, many)[0]
+    assert "add up to 1.3" in notes(folder, f"{many}months: 0\n")[0]
+    event = "events: [{month: 60, by: mandate, set: {governance.decide.votes.residents: 1}}]\n"
+    assert notes(folder, f"extends: community_led\n{event}")[-1].startswith("from month 60 on, the votes add up to 1.")
+    motion = event.replace("mandate", "motion")
+    assert "from month 60 on, if the motion passes, the votes" in notes(folder, f"extends: community_led\n{motion}")[-1]
+
+
+def test_texts_that_a_sign_of_comments_cuts_are_noted(folder):
+    (note,) = notes(folder, "label: Group #3's plan\n")
+    assert note.startswith("line 2, label: the text ends before #3's plan, for # begins a comment")
+    assert notes(folder, "label: 'Group #3'\nmonths: 60 #short\nextends: community_led #ours\n") == []
+    assert notes(folder, "label: Group # our plan\nname: ours   # ours\ndescription: a#b\n") == []
+    assert len(notes(folder, "issues: [{name: rents}]\nreasons:\n  issues: they are #1\n")) == 1
 
 
 # Names
@@ -561,10 +715,14 @@ def test_errors_survive_the_way_to_another_process(folder):
     assert (copy.problems, str(copy)) == (raised.value.problems, str(raised.value))
 
 
-def test_checking_loads_neither_mesa_nor_pandas(folder):
+HEAVY = ("mesa", "pandas", "numba", "llvmlite", "scipy", "networkx", "matplotlib", "pyarrow")
+
+
+@pytest.mark.parametrize(("network", "spared"), [(False, HEAVY), (True, ("mesa", "pandas"))])
+def test_checking_loads_only_what_it_needs(network, spared, folder):
     write(folder, "source,target\na,b\n", "ties.csv")
-    path = write(folder, "schema_version: 1\nnetwork: {file: ties.csv}\n")
-    found = "print(*{'mesa', 'pandas'} & set(sys.modules))"
+    path = write(folder, f"schema_version: 1\nextends: community_led\n{'network: {file: ties.csv}' * network}\n")
+    found = f"print(*{set(spared)} & set(sys.modules))"
     code = f"import sys; from cej_sim.reading import check; assert check({str(path)!r}) == []; {found}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -356,7 +357,7 @@ def test_only_our_own_results_are_overwritten(both: runs.Comparison, saved: Path
 def test_what_an_interrupted_write_left_is_no_obstacle(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    left, another = tmp_path / f".cej_sim-{gone.pid}-abc", tmp_path / f".cej_sim-{os.getpid()}-abc"
+    left, another = tmp_path / f".cej_sim-{gone.pid}-abcdefgh", tmp_path / f".cej_sim-{os.getpid()}-abcdefgh"
     for staging in (left, another):
         staging.mkdir()
         (staging / "monthly.parquet").write_bytes(b"half")
@@ -366,6 +367,102 @@ def test_what_an_interrupted_write_left_is_no_obstacle(tmp_path: Path) -> None:
     assert not left.exists()
     assert another.exists()  # of a command that is still at work
     assert (tmp_path / "monthly.parquet").read_bytes() == b"whole"
+
+
+def test_only_what_commands_leave_behind_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    kept = [".cej_sim-backup", f".cej_sim-{gone.pid}", f".cej_sim-{gone.pid}-thesis", f".cej_sim-{gone.pid}-abcdefgh"]
+    for name in kept:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("keep")
+        os.utime(tmp_path / name, (0, 0))
+    with pytest.raises(provenance.OutputError, match="not results of cej-sim"):
+        provenance.write(tmp_path, {"software": provenance.SOFTWARE}, {})
+    (tmp_path / "provenance.json").write_text(json.dumps({"software": provenance.SOFTWARE, "files": {}}))
+    (tmp_path / f".cej_sim-{gone.pid}-abcdefgh.zip").write_text("half a bundle")
+    provenance.write(tmp_path, {"software": provenance.SOFTWARE}, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "provenance.json"])
+
+
+def write_as(content: bytes, *names: str) -> dict:
+    return {name: lambda path: path.write_bytes(content) and None for name in names}
+
+
+def test_what_somebody_put_or_changed_among_results_stays(tmp_path: Path) -> None:
+    ours = {"software": provenance.SOFTWARE}
+    provenance.write(tmp_path, ours, write_as(b"old", "monthly.parquet", "comparison.csv"))
+    picture = tmp_path / "run.png"
+    picture.write_bytes(b"mine")
+    with pytest.raises(
+        provenance.OutputError, match=r"holds run.png, which does not belong to the results there; move"
+    ):
+        provenance.write(tmp_path, ours, write_as(b"new", "run.png"))
+    picture.unlink()
+    (tmp_path / "comparison.csv").write_bytes(b"my remarks")
+    with pytest.raises(provenance.OutputError, match=r"holds comparison.csv, which was changed since it was written"):
+        provenance.check_output(tmp_path)
+    (tmp_path / "comparison.csv").write_bytes(b"old")
+    provenance.write(tmp_path, ours, write_as(b"new", "run.png"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["provenance.json", "run.png"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"software": "cej_sim", "files": 5}', '{"software": "cej_sim", "files": {"run.png": 5}}']
+)
+def test_a_damaged_provenance_protects_what_is_there(text: str, tmp_path: Path) -> None:
+    (tmp_path / "provenance.json").write_text(text)
+    (tmp_path / "run.png").write_bytes(b"mine")
+    with pytest.raises(provenance.OutputError, match="holds "):
+        provenance.check_output(tmp_path)
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_result_that_was_cut_off_leaves_nothing_stale(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = {"software": provenance.SOFTWARE}
+    provenance.write(tmp_path, ours, write_as(b"old", "monthly.parquet", "predictions.csv"))
+    replace_file, done = os.replace, []
+
+    def stop(source: Path, target: Path) -> None:
+        replace_file(source, target)
+        done.append(target)
+        if len(done) == moment:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            provenance.write(tmp_path, ours, write_as(b"new", "monthly.parquet", "predictions.csv"))
+    provenance.write(tmp_path, ours, write_as(b"newest", "monthly.parquet"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["monthly.parquet", "provenance.json"]
+
+
+def test_two_writers_leave_one_whole_result(tmp_path: Path) -> None:
+    """Whoever comes last: the hashes are those of the files, in a directory that both may have made."""
+
+    def one(content: bytes, directory: Path) -> None:
+        provenance.write(directory, {"software": provenance.SOFTWARE}, write_as(content, *names))
+
+    names = ("monthly.parquet", "changes.parquet", "run.png", "report.html")
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            directory = tmp_path / str(number) / "results"
+            list(pool.map(one, (b"a", b"b", b"c", b"d"), [directory] * 4))
+            said = provenance.read(directory)
+            assert said is not None
+            assert said["files"] == {
+                name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in names
+            }
+            assert sorted(path.name for path in directory.iterdir()) == sorted([*names, "provenance.json"])
+
+
+def test_names_that_are_not_utf_8_are_written_out(tmp_path: Path) -> None:
+    provenance.write(tmp_path, {"software": provenance.SOFTWARE, "command": "cej-sim run \udcff.yaml"}, {})
+    said = provenance.read(tmp_path)
+    assert said is not None
+    assert said["command"] == "cej-sim run \udcff.yaml"
 
 
 def test_a_kill_while_results_are_replaced_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

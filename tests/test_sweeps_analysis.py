@@ -323,11 +323,11 @@ def test_sobol_of_ishigami() -> None:
     from SALib.sample import sobol
 
     problem = {"num_vars": 3, "names": ["x0", "x1", "x2"], "bounds": [[-np.pi, np.pi]] * 3}
-    x = sobol.sample(problem, 2048, calc_second_order=True, seed=7)
+    x = sobol.sample(problem, 1024, calc_second_order=True, seed=7)
     found = sampled("sobol", x, ishigami(x), low=-np.pi, high=np.pi, second_order=True)
     table = found.tables["sobol"]
-    np.testing.assert_allclose(table["S1"], [0.3139, 0.4424, 0.0], atol=0.015)
-    np.testing.assert_allclose(table["ST"], [0.5576, 0.4424, 0.2437], atol=0.015)
+    np.testing.assert_allclose(table["S1"], [0.3139, 0.4424, 0.0], atol=0.02)
+    np.testing.assert_allclose(table["ST"], [0.5576, 0.4424, 0.2437], atol=0.02)
     assert (np.abs(table["S1"] - [0.3139, 0.4424, 0.0]) <= table["S1_conf"]).all()
     assert (np.abs(table["ST"] - [0.5576, 0.4424, 0.2437]) <= table["ST_conf"]).all()
     second = found.tables["sobol_second"].set_index(["factor_a", "factor_b"])["S2"]
@@ -586,12 +586,12 @@ def test_sobol_intervals_cover() -> None:
 def test_chance_is_counted() -> None:
     """Where there is no difference at all, one interval in twenty says otherwise, and the page must say so."""
     rng = np.random.default_rng(8)
-    factors = (Factor("x", values=tuple(range(400))),)
+    factors = (Factor("x", low=0.0, high=400.0),)
     cells = cells_of(factors, [(float(i),) for i in range(400)], 10)
     frame = pd.MultiIndex.from_product([range(400), ["a", "b"], range(10), [24]]).to_frame(
         index=False, name=["cell", "scenario", "run", "month"]
     )
-    found = analyze(study("grid", factors, ("a", "b")), cells, [frame.assign(burden=rng.normal(size=len(frame)))])
+    found = analyze(study("list", factors, ("a", "b")), cells, [frame.assign(burden=rng.normal(size=len(frame)))])
     row = at(found.tables["verdicts"], table="differences").iloc[0]
     assert row["intervals"] == 400
     assert row["expected_by_chance"] == pytest.approx(20.0)

@@ -302,6 +302,12 @@ def runs_needed(deviation: Any, target: Any) -> Values:
         runs = np.where(short, runs + 1.0, runs)
 
 
+def is_sure(row: Mapping[str, Any]) -> bool:
+    """Whether an interval (``ci_low ci_high runs``) excludes 0; without width it also needs ``FEWEST_ALIKE`` runs."""
+    low, high = row["ci_low"], row["ci_high"]
+    return bool((low > 0.0 or high < 0.0) and (low < high or row["runs"] >= FEWEST_ALIKE))
+
+
 def verdicts(difference: Values, low: Values, high: Values, runs: NDArray[Any], metrics: Sequence[Metric]) -> Any:
     """``comparison.verdict`` for arrays (..., metrics): positions in ``VERDICTS``."""
     better = np.array([{"up": 1.0, "down": -1.0, "neither": 0.0}[metric.better] for metric in metrics])

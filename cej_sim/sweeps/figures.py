@@ -24,7 +24,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cej_sim.comparison import BY_NAME, FAMILIES, format_difference, format_value, label_of, records, short, when
+from cej_sim.comparison import (
+    BY_NAME,
+    FAMILIES,
+    FEWEST_ALIKE,
+    format_difference,
+    format_value,
+    label_of,
+    records,
+    short,
+    when,
+)
 from cej_sim.parameters import Metric
 from cej_sim.plots import FAINT, INK, SOFT, better_words, canvas, extent, fit, full_label, per_cent, write
 from cej_sim.sweeps.analysis import (
@@ -33,6 +43,7 @@ from cej_sim.sweeps.analysis import (
     NOT_COMPUTED,
     OUT_OF_B,
     Analysis,
+    is_sure,
     levels,
     plain,
 )
@@ -228,6 +239,7 @@ class Mark:
         series: Which of the series it belongs to.
         value, low, high: NaN bounds where there is no interval.
         judged: Whether an interval that includes 0 means that nothing can be told.
+        runs: How many are behind it, where that matters.
     """
 
     series: int
@@ -235,11 +247,12 @@ class Mark:
     low: float
     high: float
     judged: bool = True
+    runs: int = FEWEST_ALIKE
 
     @property
     def sure(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0.0 or self.high < 0.0
+        """Whether the interval excludes 0, and is not one without width from very few runs."""
+        return is_sure({"ci_low": self.low, "ci_high": self.high, "runs": self.runs})
 
 
 _SERIES = (("o", 9.0), ("D", 7.5))
@@ -1050,7 +1063,7 @@ def _line_pictures(
             for metric in chosen:
                 frame = found.at(response, metric.name, month).iloc[: len(cells)]
                 panels[metric.name] = {
-                    word: [Mark(0, row["value"], row["ci_low"], row["ci_high"], judged)]
+                    word: [Mark(0, row["value"], row["ci_low"], row["ci_high"], judged, int(row["runs"]))]
                     for word, (_, row) in list(zip(words, frame.iterrows(), strict=True))[::step]
                 }
             return rows_figure(
@@ -1202,48 +1215,59 @@ def _rows_alt(rows: Mapping[str, Mapping[str, Sequence[Mark]]], names: Sequence[
     return "; ".join(told) + ". The numbers stand in the table."
 
 
+def labels_of(found: Analysis) -> dict[str, str]:
+    """A label for every factor; those that share one also get their names."""
+    plain_labels = [factor.label for factor in found.study.factors]
+    return {
+        factor.name: factor.label if plain_labels.count(factor.label) == 1 else f"{factor.label} ({factor.name})"
+        for factor in found.study.factors
+    }
+
+
 def marks_of(found: Analysis, table: str, response: str, metric: str, month: int) -> dict[str, list[Mark]]:
-    """Label of a row -> its marks."""
+    """Label of a row -> its marks, for one of the tables that are drawn in rows."""
     if table == "against_baseline":
         return _baseline_marks(found, response, metric, month)
     frame = found.tables[table]
     frame = frame[(frame["response"] == response) & (frame["metric"] == metric) & (frame["month"] == month)]
     marks: dict[str, list[Mark]] = {}
-    labels = {factor.name: factor.label for factor in found.study.factors}
+    labels = labels_of(found)
     ordered: set[str] = set()
     if table == "main_effects":
         ordered = set(frame.loc[frame["level"] == "high - low", "factor"])
     for row in records(frame):
+        label = labels.get(row.get("factor", ""), "")
         if table == "sobol":
-            marks[row["label"]] = [
+            marks[label] = [
                 Mark(i, row[name], row[name] - row[f"{name}_conf"], row[name] + row[f"{name}_conf"], False)
                 for i, name in enumerate(("S1", "ST"))
             ]
         elif table == "morris":
             star, half = row["mu_star"], row["mu_star_conf"]
-            marks[row["label"]] = [
+            marks[label] = [
                 Mark(0, star, max(0.0, star - half), star + half, False),
                 Mark(1, row["sigma"], math.nan, math.nan, False),
             ]
         elif table == "swaps":
-            if row["factor"] == ALL_FACTORS:
-                continue
-            series = {INTO_A: 0, OUT_OF_B: 1}[row["direction"]]
-            marks.setdefault(row["label"], []).append(Mark(series, row["effect"], row["ci_low"], row["ci_high"]))
+            if row["factor"] != ALL_FACTORS:
+                mark = _mark(row, "effect", {INTO_A: 0, OUT_OF_B: 1}[row["direction"]])
+                marks.setdefault(label, []).append(mark)
         elif table == "main_effects":
             if row["factor"] in ordered and row["level"] != "high - low":
                 continue
-            label = row["label"] if row["factor"] in ordered else f"{row['label']}: {row['level'].replace('_', ' ')}"
-            marks[label] = [Mark(0, row["effect"], row["ci_low"], row["ci_high"])]
+            level = "" if row["factor"] in ordered else f": {row['level'].replace('_', ' ')}"
+            marks[f"{label}{level}"] = [_mark(row, "effect")]
         elif table == "interactions":
-            label = f"{short(labels[row['factor_a']], 28)} × {short(labels[row['factor_b']], 28)}"
-            if row["aliases"]:
-                label += " (aliased)"
-            marks[label] = [Mark(0, row["effect"], row["ci_low"], row["ci_high"])]
+            pair = " × ".join(short(labels[row[one]], 28) for one in ("factor_a", "factor_b"))
+            pair = f"{pair} (aliased)" if row["aliases"] else pair
+            marks[f"{row['factor_a']} × {row['factor_b']}" if pair in marks else pair] = [_mark(row, "effect")]
         else:
-            column = {"shapley": "value", "correlations": "correlation"}[table]
-            marks[row["label"]] = [Mark(0, row[column], row["ci_low"], row["ci_high"])]
+            marks[label] = [_mark(row, {"shapley": "value", "correlations": "correlation"}[table])]
     return marks
+
+
+def _mark(row: Mapping[str, Any], column: str, series: int = 0) -> Mark:
+    return Mark(series, row[column], row["ci_low"], row["ci_high"], True, int(row.get("runs", FEWEST_ALIKE)))
 
 
 def _baseline_marks(found: Analysis, response: str, metric: str, month: int) -> dict[str, list[Mark]]:
@@ -1252,9 +1276,7 @@ def _baseline_marks(found: Analysis, response: str, metric: str, month: int) -> 
         return {}
     frame = frame[(frame["scenario"] == response) & (frame["metric"] == metric) & (frame["month"] == month)]
     label = dict(zip(found.cells["cell"], found.cells["label"], strict=True))
-    return {
-        str(label[row["cell"]]): [Mark(0, row["difference"], row["ci_low"], row["ci_high"])] for row in records(frame)
-    }
+    return {str(label[row["cell"]]): [_mark(row, "difference")] for row in records(frame)}
 
 
 def _precision_pictures(found: Analysis, wording: Wording, response: str, month: int, tail: str) -> Iterator[Picture]:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,7 @@ from cej_sim import provenance
 from cej_sim.comparison import (
     BY_NAME,
     FAMILIES,
+    FEWEST_ALIKE,
     arrow,
     format_difference,
     label_of,
@@ -56,6 +58,7 @@ from cej_sim.sweeps.analysis import (
     choose_metrics,
     choose_months,
     data_dictionary,
+    is_sure,
     plain,
     study_of,
     summarize_probes,
@@ -169,6 +172,7 @@ def write(
         SweepError: If there is no sweep, a metric or month was not kept, or ``analysis`` there is not ours.
         SweepFailure: If the sweep is damaged, or the disk fails.
     """
+    directory = Path(directory)
     sweep = Sweep(directory)
     if sweep.shard.of > 1:
         raise SweepError(
@@ -180,9 +184,9 @@ def write(
     except ValueError as error:
         raise SweepError(str(error)) from error
     about = about_sweep(sweep, command)
-    target = Path(directory) / FOLDER
+    target = directory / FOLDER
     _check(target)
-    staging = Path(directory) / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    staging = directory / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         staging.mkdir()
         note = f"{provenance.NOTE}; {about.facts(len(sweep.plan))}"
@@ -200,9 +204,7 @@ def write(
             summarize_probes(found, sweep.probes())
             for name, table in found.tables.items():
                 tables.put(name, table)
-        meant = data_dictionary(study, found.columns)
-        meant.to_csv(staging / "data_dictionary.csv", index=False, lineterminator="\n")
-        _parquet_writer(staging / "data_dictionary.parquet", meant, note).close()
+            tables.put("data_dictionary", data_dictionary(study, found.columns))
         progress("drawing")
         html = _draw(staging / "figures", found, about, note, bool(metrics))
         (staging / PAGE).write_text(html, encoding="utf-8", newline="\n")
@@ -261,12 +263,15 @@ def _provenance(staging: Path, about: About, found: Analysis) -> None:
         "metrics": [metric.name for metric in found.metrics],
         "months": list(found.months),
         "remarks": found.remarks,
-        "files": {
-            path.relative_to(staging).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-        },
+        "files": {path.relative_to(staging).as_posix(): _hash(path) for path in files},
     }
     text = json.dumps(content, indent=1, default=str, ensure_ascii=False)
     (staging / provenance.FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Files of tables
@@ -278,43 +283,39 @@ def _schema(frame: pd.DataFrame, note: str) -> pa.Schema:
     return pa.schema(fields, metadata={b"note": note.encode()})
 
 
-def _parquet_writer(path: Path, frame: pd.DataFrame, note: str) -> pq.ParquetWriter:
-    """A file that begins with a table."""
-    schema = _schema(frame, note)
-    writer = pq.ParquetWriter(path, schema)
-    _append(writer, frame)
-    return writer
-
-
-def _append(writer: pq.ParquetWriter, frame: pd.DataFrame) -> None:
-    table = pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
-    writer.write_table(table.replace_schema_metadata(writer.schema.metadata))
-
-
 class _Tables:
     """Tables written block by block, each as CSV and as Parquet."""
 
     def __init__(self, folder: Path, note: str) -> None:
         self._folder, self._note = folder, note
-        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._writers: dict[str, tuple[pa.Schema, tuple[Any, ...]]] = {}
 
     def __enter__(self) -> _Tables:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        for _, writers in self._writers.values():
+            for writer in writers:
+                writer.close()
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
         """Add rows to a table."""
-        first = name not in self._writers
-        frame.to_csv(
-            self._folder / f"{name}.csv", mode="w" if first else "a", header=first, index=False, lineterminator="\n"
+        if name not in self._writers:
+            schema = _schema(frame, self._note)
+            options = csv.WriteOptions(quoting_style="needed")
+            self._writers[name] = (
+                schema,
+                (
+                    csv.CSVWriter(self._folder / f"{name}.csv", schema, write_options=options),
+                    pq.ParquetWriter(self._folder / f"{name}.parquet", schema),
+                ),
+            )
+        schema, writers = self._writers[name]
+        table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(
+            schema.metadata
         )
-        if first:
-            self._writers[name] = _parquet_writer(self._folder / f"{name}.parquet", frame, self._note)
-        else:
-            _append(self._writers[name], frame)
+        for writer in writers:
+            writer.write_table(table)
 
     def put(self, name: str, frame: pd.DataFrame) -> None:
         """Write a whole table, unless it was added block by block."""
@@ -487,7 +488,7 @@ def _pictured(
     if not pictures and not any(told):
         return ""
     drawn = "".join(
-        f"{html_figure(data, f'{picture.heading}. {picture.alt}', picture.heading, picture.caption)}"
+        f"{html_figure(data, f'{picture.heading}. {picture.alt}', picture.heading)}"
         f"<p class='soft'>Numbers: <code>{escaped(picture.table)}.csv</code></p>"
         for picture, data in pictures
     )
@@ -596,7 +597,9 @@ def _amount(value: float, metric: Metric) -> str:
 def _verdict_word(row: Mapping[str, Any]) -> str:
     if math.isnan(row["ci_low"]):
         return "no interval"
-    return "" if row["ci_low"] > 0.0 or row["ci_high"] < 0.0 else "cannot tell"
+    if row["ci_low"] == row["ci_high"] == 0.0:
+        return "no difference"
+    return "" if is_sure({"runs": FEWEST_ALIKE, **row}) else "cannot tell"
 
 
 def _effects(found: Analysis, about: About, name: str) -> str:
