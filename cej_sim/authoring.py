@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,8 @@ def starter(path: Path, source: str = "community_led") -> str:
     word = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem)[:60].strip("_") or "scenario"
     title = " ".join("".join(c if c.isprintable() else " " for c in path.stem).replace("_", " ").split())[:60].strip()
     title = title if shows(title) else word
+    shown = _shown(path.name)
+    named = shown if re.fullmatch(r"[\w.+-]+", shown) else f'"{shown}"'  # as every shell reads it
     own = "" if scenario.hash() == base.hash() else f", but for lines without #: they are those of {_shown(source)}"
     lines = [
         EDITOR_LINE,
@@ -331,9 +334,9 @@ def starter(path: Path, source: str = "community_led") -> str:
         "## To change one, remove the # in front of its line, with the one space behind it, and write another value.",
         "## Lines with ## only explain. Lists stand in several lines: remove the # in front of all of them.",
         "##",
-        f"##   cej-sim check {_shown(path.name)}",
-        f"##   cej-sim explain {_shown(path.name)}",
-        f"##   cej-sim compare {extends if extends in shipped() else 'community_led'} {_shown(path.name)} --runs 20",
+        f"##   cej-sim check {named}",
+        f"##   cej-sim explain {named}",
+        f"##   cej-sim compare {extends if extends in shipped() else 'community_led'} {named} --runs 20",
         "",
         f"schema_version: {SCHEMA_VERSION}",
         f"name: {_quoted(word) if word.lower() == 'null' else word}",

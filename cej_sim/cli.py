@@ -152,12 +152,18 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files, or shipped names.")],
 ) -> None:
     """Check scenario files and name every mistake, with file, line and column."""
-    scenarios, problems = _load(files)
-    for name, scenario in zip(files, scenarios, strict=True):
-        if scenario is not None:
+    from cej_sim.reading import read
+
+    problems: list[str] = []
+    for name in files:
+        reading = read(name)
+        if reading.scenario is not None:
             print(f"{plain(name)}: correct")
-            for remark in _remarks([scenario]):
+            for remark in reading.remarks:
                 print(f"  note: {plain(remark)}")
+        else:
+            problems += map(str, reading.problems)
+            problems += [f"{name}: note: {remark}" for remark in reading.remarks]
     if problems:
         raise InputError(*problems)
 
@@ -327,7 +333,8 @@ def explain(
     reading = read(name)
     if reading.scenario is None:
         raise InputError(*map(str, reading.problems))
-    console().print(render_resolved(reading) if resolved else render_explanation(reading.scenario))
+    shown = console()
+    shown.print(render_resolved(reading, shown.width) if resolved else render_explanation(reading.scenario))
 
 
 @app.command()
@@ -362,7 +369,7 @@ def new(
         raise InputError(*str(error).splitlines()) from None
     print(f"{plain(str(written[0]))}: written; open it in an editor and change a rule")
     for other in written[1:]:
-        print(f"{plain(str(other))}: written, by which editors know what may stand in a scenario file")
+        print(f"{plain(str(other))}: written; it tells editors what may stand in a scenario file")
 
 
 @app.command()
@@ -508,13 +515,11 @@ def _words(file: str, scenarios: Sequence[str], incomplete: bool) -> tuple[Label
 
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:
     """What people should know about correct scenarios, and what was set on the command line."""
-    from cej_sim.scenario import vote_remark
+    from cej_sim.scenario import vote_remarks
 
     found = [f"set for this command: {', '.join(settings)}"] if settings else []
     for scenario in scenarios:
-        remark = vote_remark(scenario.values)
-        if remark:
-            found.append(f"{scenario.title}: {remark}")
+        found += [f"{scenario.title}: {remark}" for remark in vote_remarks(scenario)]
     return found
 
 

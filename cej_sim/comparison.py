@@ -261,11 +261,33 @@ def _compare_month(
     monthly: pd.DataFrame, first: str, other: str, month: int, metrics: Sequence[Metric]
 ) -> pd.DataFrame:
     frame_a, frame_b = _pairs(monthly, first, other, month)
-    a, b = frame_a.to_numpy(), frame_b.to_numpy()
+    return pd.DataFrame(
+        {
+            "scenario_a": first,
+            "scenario_b": other,
+            "metric": [metric.name for metric in metrics],
+            "month": month,
+            **paired(frame_a.to_numpy(), frame_b.to_numpy(), metrics),
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def paired(a: NDArray[np.float64], b: NDArray[np.float64], metrics: Sequence[Metric]) -> dict[str, NDArray[np.float64]]:
+    """What ``compare_table`` says of values that are paired run by run, for any number of comparisons at once.
+
+    Args:
+        a, b: Values (runs, ..., metrics); NaN where there is none.
+        metrics: The declarations along the last axis.
+
+    Returns:
+        The columns ``a`` to ``runs`` of a comparison table, each (..., metrics).
+    """
     both = ~np.isnan(a + b)
     a, b = np.where(both, a, np.nan), np.where(both, b, np.nan)
     runs = both.sum(axis=0)
-    with warnings.catch_warnings():
+    sign = np.array([{"up": 1.0, "down": -1.0, "neither": np.nan}[metric.better] for metric in metrics])
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # columns without any pair stay missing
         difference, tolerance = _differences(a, b)
         mean = np.nanmean(difference, axis=0)
@@ -273,31 +295,20 @@ def _compare_month(
         deviation = np.where(spread <= np.nanmax(tolerance, axis=0), 0.0, np.nanstd(difference, axis=0, ddof=1))
         half = stdtrit(runs - 1.0, 0.5 + CONFIDENCE / 2.0) * deviation / np.sqrt(runs)
         half[runs < 2] = np.nan
-        low, high = mean - half, mean + half
         effect = np.where(runs < 2, np.nan, np.where(mean == 0.0, 0.0, mean / deviation))
         means = np.nanmean(a, axis=0), np.nanmean(b, axis=0)
-    sign = np.array([{"up": 1.0, "down": -1.0, "neither": np.nan}[metric.better] for metric in metrics])
-    # 1 where b does better, 0 where it does worse, 1/2 where the two are equal.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+        # 1 where b does better, 0 where it does worse, 1/2 where the two are equal.
         better = np.nanmean((np.sign(difference * sign) + 1.0) / 2.0, axis=0)
-    return pd.DataFrame(
-        {
-            "scenario_a": first,
-            "scenario_b": other,
-            "metric": [metric.name for metric in metrics],
-            "month": month,
-            "a": means[0],
-            "b": means[1],
-            "difference": mean,
-            "ci_low": low,
-            "ci_high": high,
-            "effect_size": effect,
-            "p_better": better,
-            "runs": runs,
-        },
-        columns=list(COLUMNS),
-    )
+    return {
+        "a": means[0],
+        "b": means[1],
+        "difference": mean,
+        "ci_low": mean - half,
+        "ci_high": mean + half,
+        "effect_size": effect,
+        "p_better": better,
+        "runs": runs,
+    }
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,6 +6,9 @@ as a check of a file does, does not load numba.
 numba's own cache looks at the file of a function only, not at the functions which that function
 calls. The directory used here carries a hash of all the sources a kernel can reach, so an edit
 anywhere in the engine starts a fresh cache. ``CEJ_SIM_CACHE_DIR`` overrides the place.
+
+The phases declare the rules, so every command imports them; numba, which takes a second to import, is loaded when the
+first kernel is called.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import hashlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
+from functools import cache, update_wrapper
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    CACHE_DIRECTORY: Path
 
 _PACKAGE = Path(__file__).parent
 _SOURCES = (
@@ -100,11 +106,14 @@ def cache_directory() -> Path:
     return last
 
 
+_its_directory = cache(cache_directory)
+
+
 def __getattr__(name: str) -> Path:
-    """``CACHE_DIRECTORY``: where this process keeps compiled kernels, settled when it is first asked for."""
-    if name != "CACHE_DIRECTORY":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return cast(Path, globals().setdefault(name, cache_directory()))
+    """``CACHE_DIRECTORY``: where this process keeps its kernels; found when it is first asked for."""
+    if name == "CACHE_DIRECTORY":
+        return _its_directory()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def interpreted() -> bool:
@@ -114,73 +123,66 @@ def interpreted() -> bool:
 
 def is_cached() -> bool:
     """Whether the engine was compiled before, so that the first run need not wait."""
-    return interpreted() or any(__getattr__("CACHE_DIRECTORY").rglob("*run_months*.nbc"))
+    return interpreted() or any(_its_directory().rglob("*run_months*.nbc"))
 
 
 class Kernel:
-    """A function that numba compiles when it is needed.
+    """A kernel, which numba meets when it is first called, or when a kernel that calls it is compiled.
 
-    One that only compiled code calls has no wrapper for Python, without which it compiles faster.
-
-    Attributes:
-        py_func: The function as it is written.
+    A function that only compiled code calls does without the wrapper that Python would need, and compiles faster.
     """
 
-    _turn = threading.Lock()
-
     def __init__(self, function: Callable[..., object], signature: str | None, python: bool) -> None:
-        """Keep what is needed to compile it."""
-        self.py_func, self._signature, self._python = function, signature, python
-        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        """Keep the function and how to compile it."""
+        update_wrapper(self, function)
+        self.py_func = function
+        self._signature, self._python = signature, python
         self._made: Any = None
 
-    @property
     def dispatcher(self) -> Any:
-        """What numba makes of it."""
+        """What numba made of it."""
         if self._made is None:
-            made = self._make()
-            if self._signature:
-                made.compile(self._signature)
-                made.disable_compile()
-            self._made = self._made or made
+            from numba.core import config
+            from numba.core.compiler_lock import global_compiler_lock
+            from numba.core.registry import CPUDispatcher
+
+            with global_compiler_lock:  # the one lock: numba holds it when it meets a kernel in another one
+                if self._made is None:
+                    options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+                    before = config.CACHE_DIR
+                    config.CACHE_DIR = str(_its_directory())
+                    try:
+                        made = CPUDispatcher(
+                            self.py_func, targetoptions={**options, "no_cpython_wrapper": not self._python}
+                        )
+                        made.enable_caching()
+                        if self._signature:
+                            made.compile(self._signature)
+                            made.disable_compile()
+                    finally:
+                        config.CACHE_DIR = before
+                    self._made = made
         return self._made
 
-    def _make(self) -> Any:
-        from numba.core import config
-        from numba.core.registry import CPUDispatcher
+    @property
+    def _numba_type_(self) -> Any:
+        """By which numba knows it within other kernels."""
+        return self.dispatcher()._numba_type_
 
-        options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-        with self._turn:
-            _teach_numba()
-            before = config.CACHE_DIR
-            config.CACHE_DIR = str(__getattr__("CACHE_DIRECTORY"))
-            try:
-                made = CPUDispatcher(self.py_func, targetoptions={**options, "no_cpython_wrapper": not self._python})
-                made.enable_caching()
-            finally:
-                config.CACHE_DIR = before
-        return made
-
-    def compile(self, types: Any) -> None:
-        """Compile it for the types of its arguments."""
-        self.dispatcher.compile(types)
+    def __getattr__(self, name: str) -> Any:
+        """What numba tells of it, such as ``stats``."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.dispatcher(), name)
 
     def __call__(self, *arguments: object) -> object:
-        """Call it, if Python may: without the wrapper, a call would end the process."""
+        """Call it, unless it is for compiled code only: that would end the process."""
         if not self._python:
             raise TypeError(
-                f"{self.__name__} is called by compiled code only; decorate it with @entry to call it from Python"
+                f"{self.py_func.__name__} is called by compiled code only; decorate it with @entry to call it from "
+                "Python"
             )
-        return self.dispatcher(*arguments)
-
-
-def _teach_numba() -> None:
-    """Have numba's compiler see its own function where a kernel stands."""
-    from numba.core import types
-    from numba.core.typing.typeof import typeof_impl
-
-    if Kernel not in typeof_impl.registry:
-        typeof_impl.register(Kernel)(lambda kernel, context: types.Dispatcher(kernel.dispatcher))
+        return self.dispatcher()(*arguments)
 
 
 def kernel(function: Function | None = None, *, signature: str | None = None, python: bool = False) -> Function:

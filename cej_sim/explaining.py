@@ -9,6 +9,7 @@ the docstrings of the phases say, for the first months, when the grant is all th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import ModuleType
@@ -155,6 +156,19 @@ def degree(level: float) -> str:
     return f"{word} ({percent(level)})"
 
 
+def how(level: float, doing: str) -> str:
+    """What is done, and how far: ``hardly help people (10%)``, ``help people a little (30%)``, ``fully help people``.
+
+    The measure stands at the end, or where ``doing`` has a bar: ``mostly used (80%) to meet people``.
+    """
+    begin, _, end = doing.partition("|")
+    if level == 0:
+        return f"not {begin}{end}"
+    word, _, measure = degree(level).partition(" (")
+    measure = f" ({measure}" if measure else ""
+    return f"{begin} {word}{measure}{end}" if word == "a little" else f"{word} {begin}{measure}{end}"
+
+
 def _low(text: str) -> str:
     """A label within a sentence."""
     return text[:1].lower() + text[1:]
@@ -171,6 +185,7 @@ class _Rules:
         self.values = scenario.values
         self.said: set[str] = set()
         self.idle: dict[str, str] = {}
+        self.set_later = {path for event in scenario.events for path, _ in event.set}
         counts = head_counts(scenario)
         self.residents, self.institutions = counts["resident"], counts["institution"]
         self.organizers = counts["organizer"]
@@ -200,11 +215,17 @@ class _Rules:
         if line == "organizing" and not self.organizers:
             return 0.0
         share = self.look(f"decide.budget.{line}") if line != "action" else self.left_for_action()
-        return float(self.look("funder.grant")) * float(share)
+        return float(self.look("funder.grant")) * float(share) * (self.look("funder.grant_end") > 0)
+
+    def never_pays(self, line: str) -> bool:
+        """Whether the coalition can never give money to a line, as its rules stand and will be set."""
+        path = f"decide.budget_max.{line}"
+        return self.look(path) == 0 and self.path(path) not in self.set_later
 
     def left_for_action(self) -> float:
         """The share of money that the lines leave for action at the start."""
-        return max(0.0, 1.0 - sum(float(self.look(f"decide.budget.{line}")) for line in BUDGET_LINES[:-1]))
+        left = 1.0 - sum(float(self.look(f"decide.budget.{line}")) for line in BUDGET_LINES[:-1])
+        return max(0.0, round(left, 9))
 
     def seats(self) -> tuple[int, int, bool]:
         """Seats open to residents and institutions at all tables together, and whether the cap cuts them."""
@@ -292,10 +313,15 @@ def _convene(s: _Rules) -> list[str]:
         said.append("Neighborhoods elect who sits, so those with many ties at home and confidence are chosen.")
     elif invitation == "one_to_one":
         talks = 2 + 3 * s.money("organizing") / s.tables
-        paid = "with more money for organizing" if s.organizers else "as leaders arise (there are no organizers to pay)"
+        more = "as leaders arise among those at the table"
+        if not s.organizers:
+            more += " (there are no organizers to pay)"
+        elif not s.never_pays("organizing"):
+            more = f"with more money for organizing, and {more}"
         said.append(
-            "People are asked in person, also those whom nobody at the table knows, in about "
-            f"{number(talks * s.tables, 2)} conversations a month at the start; more {paid}."
+            "People are asked in person, also those whom nobody at the table knows: about "
+            f"{number(talks * s.tables, 2)} residents a month at the start can be invited in such conversations; more "
+            f"{more}."
         )
 
     naming, language = s["convene.naming"], s["convene.plain_language"]
@@ -304,7 +330,7 @@ def _convene(s: _Rules) -> list[str]:
         said.append("Naming injustice neither draws nor repels anybody (switched off).")
     elif naming:
         said.append(
-            f"Meetings name injustice {degree(naming)}, which draws the most affected and strains institutions "
+            f"Meetings {how(naming, 'name injustice')}, which draws the most affected and strains institutions "
             "with a stake in things as they are."
         )
     else:
@@ -314,9 +340,10 @@ def _convene(s: _Rules) -> list[str]:
     supports = s.money("supports") / max(1, residents)
     takes = s["convene.take_up"] * supports / (supports + 0.05)
     paid = f"lower barriers by up to {percent(0.7 * takes, 2)}" if takes > 0 else "lower no barrier"
+    helps = how(s["convene.take_up"], "help people") if s["convene.take_up"] else "help nobody"
     said.append(
-        f"Meetings are held {degree(language)} in plain language. Supports for taking part, where paid for, help "
-        f"people {degree(s['convene.take_up'])}: with the money of the start they {paid}."
+        f"Meetings are {how(language, 'held| in plain language')}. Supports for taking part, where paid for, {helps}: "
+        f"with the money of the start they {paid}."
     )
     quorum = s["convene.quorum"]
     said.append(
@@ -346,16 +373,16 @@ def _deliberate(s: _Rules) -> list[str]:
             f"camps can stay apart; for the most open, others weigh {percent(theta)}."
         )
     level, real = s["deliberate.facilitation"], s.facilitated()
-    leak = s["mechanisms.leakage"] * 0.5 * (1 - real)
+    leak = round(s["mechanisms.leakage"] * 0.5 * (1 - real), 9)
     if not level:
         said.append("Nobody facilitates the meetings.")
     elif real < level - 1e-9:
         said.append(
-            f"Meetings should be facilitated {degree(level)}, but the coordination money of the start pays for "
+            f"Meetings should be {how(level, 'facilitated')}, but the coordination money of the start pays for "
             f"{percent(real)} only."
         )
     else:
-        said.append(f"Meetings are facilitated {degree(level)}, paid from coordination money.")
+        said.append(f"Meetings are {how(level, 'facilitated')}, paid from coordination money.")
     said.append(
         f"{percent(leak)} of the weight in decisions leaks to those with standing, skill and confidence, "
         "whatever the votes say."
@@ -390,18 +417,15 @@ def _votes(s: _Rules) -> list[str]:
     if total == 0:
         return ["Nobody holds formal votes, so the backbone decides what voice does not."]
     share = [vote / total for vote in votes]
-    said = (
-        f"Residents hold {part_of(share[0], 'the votes')}, institutions {percent(share[1])} "
-        f"and the backbone {percent(share[2])}"
-    )
+    held = [percent(part) if part else "none" for part in share]
+    said = f"Residents hold {part_of(share[0], 'the votes')}, institutions {held[1]} and the backbone {held[2]}"
     if abs(total - 1) > 1e-9:
         said += f" (shares of {listed([percent(vote) for vote in votes])}, rescaled to 100%)"
     rest = votes[1] * (institutions > 0) + votes[2]
-    without = (
-        f"institutions then have {percent(votes[1] / rest)} and the backbone {percent(votes[2] / rest)}"
-        if rest > 0 and institutions and s.joins("institutions") < late
-        else "the backbone then decides alone"
-    )
+    without = "the backbone then decides alone"
+    if rest > 0 and votes[1] and institutions and s.joins("institutions") < late:
+        host = f"the backbone {percent(votes[2] / rest)}" if votes[2] else "the backbone none"
+        without = f"institutions then have {percent(votes[1] / rest)} and {host}"
     if votes[0] == 0:
         more = ", so they can only speak" if residents else ""
         return [f"{said}: residents have no vote{more}."]
@@ -419,7 +443,7 @@ def _votes(s: _Rules) -> list[str]:
 
 def _money(s: _Rules) -> list[str]:
     """What the money pays for at the start, and how far that can be changed."""
-    grant = s["funder.grant"]
+    grant = s["funder.grant"] if s.look("funder.grant_end") else 0
     shares = {line: float(s[f"decide.budget.{line}"]) for line in BUDGET_LINES[:-1]}
     shares["action"] = s.left_for_action()
     paid = sorted((line for line in shares if shares[line] > 0), key=lambda line: -shares[line])
@@ -428,13 +452,14 @@ def _money(s: _Rules) -> list[str]:
     whose = f"{counted(grant, 'staff-months')} a month" if grant else "what members give, for there is no grant"
     said = [f"Money at the start ({whose}): {told}."]
     if nothing:
-        said.append(f"At the start nothing goes to {listed(nothing)}.")
+        said.append(f"At the start nothing goes to {listed(nothing, 'or')}.")
     low = {line: float(s[f"decide.budget_min.{line}"]) for line in BUDGET_LINES[:-1]}
     high = {line: float(s[f"decide.budget_max.{line}"]) for line in BUDGET_LINES[:-1]}
     if all(low[line] == high[line] for line in low):
         said.append("These shares are fixed: the coalition cannot decide others.")
         return said
-    closed = [_SHORT[line] for line in low if high[line] == 0]
+    closed = [_SHORT[line] for line in low if s.never_pays(line)]
+    for_now = [_SHORT[line] for line in low if high[line] == 0 and not s.never_pays(line)]
     limits = [
         f"{_SHORT[line]} {'at most' if low[line] == 0 else f'{percent(low[line])} to'} {percent(high[line])}"
         for line in low
@@ -443,7 +468,9 @@ def _money(s: _Rules) -> list[str]:
     if limits:
         said.append(f"The coalition may later decide other shares, within bounds: {', '.join(limits)}.")
     if closed:
-        said.append(f"It can never pay for {listed(closed)}.")
+        said.append(f"It can never pay for {listed(closed, 'or')}.")
+    if for_now:
+        said.append(f"Unless the rules change, it cannot pay for {listed(for_now, 'or')}.")
     return said
 
 
@@ -518,15 +545,26 @@ def _coordinate(s: _Rules) -> list[str]:
     least = s["coordinate.backbone_minimum"] * s.tables
     cost = 0.5 * s.money("coordination")
     cost = min(0.4 * s.look("deliberate.facilitation") * s.tables, cost)
-    left = s.money("coordination") - least - cost
+    left = round(s.money("coordination") - least - cost, 9)
     said = [
         f"The backbone costs {counted(least, 'staff-months')} a month before it coordinates anything"
         + (
-            f"; after that and facilitation {counted(left, 'staff-months')} are left for coordination at the start."
+            f"; after that and facilitation {counted(left, 'staff-months')} {'is' if left == 1 else 'are'} left for "
+            "coordination at the start."
             if left > 0
+            else "; after that and facilitation nothing is left for coordination at the start."
+            if left == 0
             else ", and the coordination money of the start does not pay for more."
         )
     ]
+    structure, usual = s["coordinate.structure"], float(defaults()["governance.coordinate.structure"])
+    if structure != usual:
+        said.append(
+            f"Committees and structures have to be tended, too: they add {number(0.25 * structure * s.tables)} "
+            f"staff-months to what must be coordinated (usually {number(0.25 * usual * s.tables)})."
+            if structure
+            else "There are no committees or structures that have to be tended."
+        )
     growth = s["mechanisms.control"] * s.look("coefficients.control_growth")
     scopes = ("agenda", "budget", "data", "hiring")
     delegated = {scope: float(s[f"coordinate.delegated.{scope}"]) for scope in scopes}
@@ -555,7 +593,7 @@ def _coordinate(s: _Rules) -> list[str]:
         )
     if charter:
         said.append(
-            f"Members hold it {degree(charter)} to a written charter, and take control back with it as far as they "
+            f"Members {how(charter, 'hold it| to a written charter')}, and take control back with it as far as they "
             "come and are skilled."
         )
     elif growth > 0:
@@ -585,7 +623,7 @@ def _serve(s: _Rules) -> list[str]:
     met = s["mechanisms.service_contact"]
     if recruit and met:
         said.append(
-            f"Services are used {degree(recruit)} to meet people and win them over, which takes "
+            f"Services are {how(recruit, 'used| to meet people and win them over')}, which takes "
             f"{percent(0.3 * recruit)} of program money."
         )
     elif recruit:
@@ -607,23 +645,25 @@ def _organize(s: _Rules) -> list[str]:
     if talks > 0:
         whom = ""
         if money == 0:
-            whom = " by allied movements from outside"
+            whom = ", by allied movements from outside"
         elif outside:
             whom = f", some by allied movements from outside ({number(outside)} staff-months per 100 residents)"
+        besides = ", besides those that invite to the table" if s.look("convene.invitation") == "one_to_one" else ""
         said.append(
-            f"There are {people}, and about {number(talks, 2)} one-to-one conversations a month at the start{whom}."
-            if s.organizers != 1
-            else f"There is {people}, and about {number(talks, 2)} one-to-one conversations a month at the start{whom}."
+            f"There {'is' if s.organizers == 1 else 'are'} {people}, and about {number(talks, 2)} one-to-one "
+            f"conversations a month at the start{whom}; they build residents' power{besides}."
         )
         focus = s["organize.focus"]
         said.append(
-            f"They seek out the most affected {degree(focus)}."
+            "Those conversations seek out the most affected before all others."
+            if focus == 1
+            else f"Those conversations {how(focus, 'seek out the most affected')}."
             if focus
-            else "They meet whomever they come across, not the most affected above all."
+            else "They reach whomever they come across, not the most affected above all."
         )
     else:
         why = "there is nobody to pay" if not s.organizers else "it gets no money"
-        never = s.organizers > 0 and s.look("decide.budget_max.organizing") == 0
+        never = s.organizers > 0 and s.never_pays("organizing") and s.path("organize.outside") not in s.set_later
         said.append(
             f"No organizing takes place at the start ({why}){', nor can it later' if never else ''}; residents' own "
             "leaders can still emerge, slowly."
@@ -634,16 +674,28 @@ def _organize(s: _Rules) -> list[str]:
     hiring = (
         s.look("coordinate.delegated.hiring") and s.look("mechanisms.control") and s.look("coefficients.control_growth")
     )
-    said.append(
-        f"Organizers answer to residents {degree(autonomy)}"
-        + (
-            f", less where the backbone in control directs them (up to {percent(s['coordinate.delegated.hiring'])})."
-            if autonomy and hiring
-            else ", so campaigns follow the coalition's agenda rather than what residents want."
-            if autonomy < 0.5
-            else "."
-        )
+    whose = (
+        "Organizers answer to residents"
+        if money
+        else "The movement, which nobody in the coalition pays, answers to residents"
+        if talks > 0
+        else "Whoever organizes answers to residents"
     )
+    said.append(
+        f"{whose} and not to the coalition"
+        if autonomy == 1
+        else f"{whose.removesuffix('to residents')}{percent(autonomy)} to residents and {percent(1 - autonomy)} to the "
+        "coalition"
+        if autonomy
+        else f"{whose.removesuffix('residents')}the coalition and not to residents"
+    )
+    wanted = "what residents want" if autonomy > 0.5 else "the coalition's agenda"
+    said[-1] += f", so campaigns{'' if autonomy in (0, 1) else ' mostly'} follow {wanted}." if autonomy != 0.5 else "."
+    if autonomy and hiring:
+        less = percent(s["coordinate.delegated.hiring"])
+        said.append(
+            f"Where the backbone has taken control of whom it hires, campaigns follow residents up to {less} less."
+        )
     if s["mechanisms.mobilization"] == 0:
         said.append("Nobody takes part in collective action (switched off).")
         s.without_effect(
@@ -671,7 +723,10 @@ def _advocate(s: _Rules) -> list[str]:
         s.without_effect("no action may be meant for policies", "advocate.fear", "advocate.allies")
     allies, rival = s["advocate.allies"], s["advocate.rival"]
     if most and allies:
-        said.append(f"Statewide or national allies campaign along (strength {number(allies)}).")
+        said.append(
+            "Statewide or national allies campaign with the coalition: where all action is meant for policies, they "
+            f"add a pressure of {number(0.05 * allies)} a month for each 100 residents (strength {number(allies)} of 5)."
+        )
     if rival:
         said.append(f"Institutions run rival campaigns for their own interest (strength {number(rival)}).")
     opposition = s["mechanisms.opposition"] * s["coefficients.opposition"]
@@ -684,7 +739,7 @@ def _advocate(s: _Rules) -> list[str]:
     )
     targeted = s["advocate.targeted"]
     said.append(
-        f"Policies are written {degree(targeted)} for those on whom the issue weighs most; once won, they take "
+        f"Policies are {how(targeted, 'tailored|')} to those on whom the issue weighs most; once won, they take "
         f"{counted(s['coefficients.policy_lag'], 'months')} on average to work."
     )
     return said
@@ -709,9 +764,11 @@ def _contend(s: _Rules) -> list[str]:
         said.append("Being ignored hurts nobody for long, and nobody walks out over it (switched off).")
         return said
     said.append(
-        f"Conflicts are worked through {degree(addressed)}"
+        f"Conflicts are {how(addressed, 'worked through')}"
         + (
-            "; what is left builds up until people walk out."
+            "."
+            if addressed == 1
+            else "; what is left builds up until people walk out."
             if addressed
             else ": anger of those who are ignored or challenged builds up until they walk out."
         )
@@ -760,9 +817,13 @@ def _fund(s: _Rules) -> list[str]:
     each = f"members give up to {counted(s['funder.contribution'], 'staff-months')} a month each"
     if s.look("funder.contribution") == 0:
         each = "members give no money of their own"
-    if grant == 0 or end <= 1:
-        s.without_effect("there is no grant", *judged, "funder.cycle", "funder.grant_end", "coefficients.bar")
+    if grant == 0 or end == 0:
+        other = "funder.grant_end" if grant == 0 else "funder.grant"
+        s.without_effect("there is no grant", *judged, "funder.cycle", other, "coefficients.bar")
         return [f"There is no grant; {each}."]
+    if end == 1:
+        s.without_effect("the grant is never up for renewal", *judged, "funder.cycle", "coefficients.bar")
+        return [f"A funder gives {counted(grant, 'staff-months')} in the first month only; {each}."]
     last = f"from month {end} on there is none" if end <= s.months else "it does not end within the scenario"
     said = [f"A funder gives {counted(grant, 'staff-months')} a month (1 pays one full-time person); {last}; {each}."]
     renewals = list(range(cycle, min(end - 1, s.months) + 1, cycle))
@@ -790,18 +851,21 @@ def _fund(s: _Rules) -> list[str]:
     ]
     said.append(f"It decides on renewal in {months} {when}, and looks at {listed(weights)}.")
     controversy = s["mechanisms.controversy"]
+    tolerance, readiness = s["funder.tolerance"], s["funder.readiness"]
+
+    def scares(level: float) -> str:
+        return "moves it as much as it can" if level == 0 else how(level, "leaves it unmoved")
+
     said.append(
-        f"Public conflict leaves it unmoved {degree(s['funder.tolerance'])}, conflict among members "
-        f"{degree(s['funder.readiness'])}."
+        f"Public conflict {scares(tolerance)}, conflict among members {scares(readiness)}."
         if controversy
-        else f"Public conflict does not scare it (switched off); conflict among members leaves it unmoved "
-        f"{degree(s['funder.readiness'])}."
+        else f"Public conflict does not scare it (switched off); conflict among members {scares(readiness)}."
     )
     if not controversy:
         s.without_effect("public conflict scares nobody", "funder.tolerance")
     shift = s["funder.power_shift"]
     said.append(
-        f"It makes it a condition, {degree(shift)}, that residents really have half of the say."
+        f"It {how(shift, 'makes it a condition')} that residents really have half of the say."
         if shift
         else "It does not ask who has the say."
     )
@@ -812,6 +876,19 @@ def _barred(event: Event, about: str) -> bool:
     """Whether the rules forbid a motion to come to the vote."""
     votes = any(path.startswith("governance.decide.votes.") for path, _ in event.set)
     return about == "nothing" or (about == "no_votes" and votes)
+
+
+def _who_reaches(s: _Rules, needed: float) -> str:
+    """Which bloc's formal votes, where all blocs are there, are enough for a motion."""
+    residents, institutions, _ = s.seats()
+    shares = {"residents": float(residents), "institutions": float(institutions), "the backbone": 1.0}
+    if s.look("decide.votes.counted") == "blocs":
+        shares = {who: float(s.look(f"decide.votes.{who.removeprefix('the ')}")) * bool(shares[who]) for who in shares}
+    total = sum(shares.values())
+    alone = [who for who, share in shares.items() if total and share / total >= needed - 1e-9]
+    if not alone:
+        return ", which at the start no bloc's votes reach without another's"
+    return f", which at the start {listed([f'the votes of {who}' for who in alone], 'or')} reach alone"
 
 
 def _reform(s: _Rules) -> list[str]:
@@ -832,15 +909,17 @@ def _reform(s: _Rules) -> list[str]:
         said.append("Motions may change any rule but the votes.")
     who = "Any member" if s["reform.motion_by"] == "any_member" else "Only residents"
     said.append(
-        f"{who} may move to change the rules; at most there is one vote in "
+        f"{who} may move to change the rules; there is at most one vote in "
         f"{counted(s['reform.motion_every'], 'months')}."
     )
     needed = s["reform.motion_threshold"]
-    afraid = s["mechanisms.power_loss"]
     said.append(
-        (f"A motion passes with {percent(needed)} of the weight in decisions" if needed else "Every motion passes")
-        + (", so those who would lose by it must agree." if afraid and needed >= 0.5 else ".")
+        f"A motion passes with {percent(needed)} of the weight in decisions{_who_reaches(s, needed)}."
+        if needed
+        else "Every motion passes."
     )
+    if s["mechanisms.power_loss"]:
+        said.append("People vote the less for a motion the more weight they would lose by it.")
     if s["mechanisms.popular_pressure"]:
         said.append("Mobilized residents make members vote for change.")
     return said
@@ -992,7 +1071,8 @@ def _events(scenario: Scenario) -> list[str]:
                 same += 1
                 continue
             old, new = both_amounts(parameter, current[path], value)
-            changes.setdefault(_PHASE_OF[path], []).append(f"{_low(parameter.label)}: {old} -> {new}")
+            label = _low(parameter.label).replace(" at the start", " (set at once)")
+            changes.setdefault(_PHASE_OF[path], []).append(f"{label}: {old} -> {new}")
         told = [change for of_phase in changes.values() for change in of_phase]
         head = f"Month {event.month}, {how}"
         if not told:
@@ -1004,9 +1084,36 @@ def _events(scenario: Scenario) -> list[str]:
             lines += [f"  {phase}: {'; '.join(of_phase)}." for phase, of_phase in changes.items()]
         if told and same:
             lines.append(f"  ({counted(same, 'rules')} named there {'stays' if same == 1 else 'stay'} as set.)")
+        lines += [f"  {told}" for told in _with_others(event, current)]
         if event.by == "mandate":
             current |= dict(event.set)
     return lines
+
+
+def _with_others(event: Event, current: Mapping[str, Value]) -> list[str]:
+    """What an event means together with the rules that stand: the votes that result, and who stays seated."""
+    after = {**current, **dict(event.set)}
+    told = []
+    votes = "governance.decide.votes"
+    shares = [float(after[f"{votes}.{bloc}"]) for bloc in ("residents", "institutions", "backbone")]
+    total = sum(shares)
+    set_votes = any(path.startswith(f"{votes}.") for path, _ in event.set)
+    if set_votes and after[f"{votes}.counted"] == "blocs" and total > 0 and abs(total - 1) > 1e-9:
+        held = [percent(share / total) if share else "none" for share in shares]
+        told.append(
+            f"(The votes then add up to {percent(total)} and are rescaled: residents hold {held[0]}, institutions "
+            f"{held[1]} and the backbone {held[2]}.)"
+        )
+    for who in ("residents", "institutions"):
+        base = "governance.convene"
+        waits = float(after[f"{base}.{who}_from"]) > event.month >= float(current[f"{base}.{who}_from"])
+        fewer = float(after[f"{base}.seats.{who}"]) < float(current[f"{base}.seats.{who}"])
+        if waits:
+            month = number(float(after[f"{base}.{who}_from"]))
+            told.append(f"({who.capitalize()} who sit by then stay and vote; others may join from month {month} on.)")
+        elif fewer:
+            told.append(f"({who.capitalize()} who sit by then stay and vote, also where there are fewer seats.)")
+    return told
 
 
 def _expectations(scenario: Scenario) -> list[str]:
@@ -1325,8 +1432,18 @@ def render_explanation(scenario: Scenario) -> Printable:
     return Printed(*lines)
 
 
-def render_resolved(reading: Reading) -> Printable:
-    """``resolved`` as a table for a terminal of 100 columns; below it, where the files are."""
+def _broken(path: str, width: int) -> str:
+    """A path in lines of a width, which end behind dots."""
+    lines = [""]
+    for part in re.findall(r"[^.]*[.]?", path):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("  ")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def render_resolved(reading: Reading, columns: int = 100) -> Printable:
+    """``resolved`` as a table for a terminal of so many columns; below it, where the files are."""
     from pathlib import Path
 
     from rich.console import Group as Printed
@@ -1340,11 +1457,13 @@ def render_resolved(reading: Reading) -> Printable:
         short = {file: file for file in files}
     origins = {row.path: f"{plain(short[row.place.file])}:{row.place.line}" if row.place else "default" for row in rows}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("Value", width=min(44, max(len(row.path) for row in rows)), overflow="fold")
+    wide = min(44, max(len(row.path) for row in rows), max(20, columns - 46))
+    table.add_column("Value", width=wide, overflow="fold")
     table.add_column("Set to", min_width=10, overflow="fold")
     table.add_column("From", width=min(32, max(map(len, origins.values()))), overflow="fold")
     for row in rows:
-        table.add_row(Text(row.path), Text(row.value), Text(origins[row.path], style="" if row.place else "dim"))
+        origin = Text(origins[row.path], style="" if row.place else "dim")
+        table.add_row(Text(_broken(row.path, wide)), Text(row.value), origin)
     places = [Text(f"{plain(short[file])} is {plain(file)}", overflow="fold") for file in files if short[file] != file]
     return Printed(table, *([Text(), *places] if places else []))
 

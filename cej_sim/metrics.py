@@ -5,7 +5,7 @@ from __future__ import annotations
 from cej_sim.compiled import entry, kernel
 from cej_sim.forms import zeros
 from cej_sim.parameters import Metric
-from cej_sim.phases.convene import seats_at
+from cej_sim.phases.convene import seats_of
 from cej_sim.phases.decide import ONE_MEMBER_ONE_VOTE
 from cej_sim.phases.fund import progress
 from cej_sim.phases.serve import allocation
@@ -76,7 +76,8 @@ METRICS: tuple[Metric, ...] = (
         "seat_share",
         "Seats reserved for residents",
         "share",
-        "Seats open to residents this month over all seats, by the rules in force.",
+        "Residents' seats over all seats, by the rules in force; at a table, seats of residents (and of institutions) "
+        "count from the month in which they may join, and before it while one of them is a member there.",
         "power",
         "set",
     ),
@@ -84,7 +85,8 @@ METRICS: tuple[Metric, ...] = (
         "vote_share",
         "Formal votes of residents",
         "share",
-        "Residents' part of the formal votes by the rules in force, mean over tables; 0 before residents may join.",
+        "Residents' part of the formal votes by the rules in force, mean over tables; votes count for those whose seats "
+        "count (as in seat_share) and for those of whom one is a member at the table.",
         "power",
         "set",
     ),
@@ -432,14 +434,25 @@ def measure_arrays(
     for t in range(tables):
         decided += table_share[t] if table_decided[t] else 0.0
     for t in range(tables):
-        r, i_ = seats_at(rules, month, table_residents[t], table_institutions[t])
+        sits_r, sits_i = False, False
+        for a in range(table_start[t], table_start[t + 1]):
+            i = table_agents[a]
+            if member[i] and kind[i] == RESIDENT:
+                sits_r = True
+            elif member[i] and kind[i] == INSTITUTION:
+                sits_i = True
+        may_r = sits_r or month >= rules.convene_residents_from
+        may_i = sits_i or month >= rules.convene_institutions_from
+        r, i_ = seats_of(rules, may_r, may_i, table_residents[t], table_institutions[t])
         seats += r
         seats_other += i_ + 1.0
-        if r > 0.0:
+        if r > 0.0 or sits_r:
             if rules.decide_votes_counted == ONE_MEMBER_ONE_VOTE:
                 votes += table_share[t] * r / (r + i_ + 1.0)
             else:
-                rest = (rules.decide_votes_institutions if i_ > 0.0 else 0.0) + rules.decide_votes_backbone
+                rest = rules.decide_votes_backbone
+                if i_ > 0.0 or sits_i:
+                    rest += rules.decide_votes_institutions
                 if rules.decide_votes_residents > 0.0:
                     votes += table_share[t] * rules.decide_votes_residents / (rules.decide_votes_residents + rest)
         if not table_decided[t]:

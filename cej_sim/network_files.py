@@ -7,9 +7,12 @@ import difflib
 import io
 import itertools
 import math
+import re
 import stat
 import warnings
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +21,7 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
+from cej_sim.nodes import UNSEEN, plain
 from cej_sim.scenario import NETWORK_FAMILIES, NetworkFile
 from cej_sim.state import BACKBONE, INSTITUTION, KINDS, Ties
 
@@ -27,30 +31,42 @@ MAX_BYTES = 200_000_000
 MOST_PROBLEMS = 10
 
 
+# What no table of plain text holds.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
 class NetworkError(ValueError):
     """A network file, or what the scenario says about it, is wrong: a line for each mistake, with what to write.
 
     Attributes:
         lines: The mistakes.
+        about: For each, the setting of the scenario that it concerns, such as ``network.weight``.
     """
 
-    def __init__(self, *texts: str) -> None:
+    def __init__(self, *texts: str, about: str | Sequence[str] = "network.file") -> None:
         """Keep each text on its line: names come from files, and what would break it is shown as a space."""
         self.lines = tuple("".join(sign if sign.isprintable() else " " for sign in text) for text in texts)
+        self.about = (about,) * len(texts) if isinstance(about, str) else tuple(about)
         super().__init__("\n".join(self.lines))
+
+    @classmethod
+    def of(cls, *errors: NetworkError) -> NetworkError:
+        """The mistakes of several."""
+        lines = [line for error in errors for line in error.lines]
+        return cls(*lines, about=[about for error in errors for about in error.about])
 
 
 def _together(*works: Callable[[], Any]) -> list[Any]:
     """The results of some checks, all made before their mistakes are raised."""
     results: list[Any] = []
-    lines: list[str] = []
+    errors: list[NetworkError] = []
     for work in works:
         try:
             results.append(work())
         except NetworkError as error:
-            lines += error.lines
-    if lines:
-        raise NetworkError(*lines)
+            errors.append(error)
+    if errors:
+        raise NetworkError.of(*errors)
     return results
 
 
@@ -84,6 +100,8 @@ class _Raw(NamedTuple):
 
     nodes: dict[str, dict[str, Any]]  # identity -> attributes
     edges: list[tuple[str, str, dict[str, Any], str]]  # source, target, attributes, where it stands
+    problems: tuple[NetworkError, ...] = ()  # rows that are left out, and why
+    nodes_known: bool = True  # whether a table of nodes that was named could be read
 
 
 def read_network(file: NetworkFile) -> Imported:
@@ -100,7 +118,26 @@ def read_network(file: NetworkFile) -> Imported:
         NetworkError: If the file cannot be used; the line says why, where, and what to write instead.
     """
     nodes = file.nodes
-    return _read(file, _stamp(file.path, "network.file"), _stamp(nodes, "network.nodes") if nodes else None)
+    stamp = _stamp(file.path, "network.file")
+    try:
+        nodes_stamp = _stamp(nodes, "network.nodes") if nodes else None
+    except NetworkError as error:
+        raise NetworkError.of(error, *_mistakes_without_nodes(file, stamp)) from None
+    return _read(file, stamp, nodes_stamp)
+
+
+def _mistakes_without_nodes(file: NetworkFile, stamp: Hashable) -> list[NetworkError]:
+    """What is wrong with the ties of a network whose table of nodes cannot be read."""
+    try:
+        _read(_without_nodes(file), stamp, None)
+    except NetworkError as error:
+        return [error]
+    return []
+
+
+def _without_nodes(file: NetworkFile) -> NetworkFile:
+    """The same ties, all between institutions."""
+    return replace(file, nodes=None, kind_column=None, kind_map=(), kind_default=None, residents=NETWORK_FAMILIES[0])
 
 
 def imported_counts(file: NetworkFile) -> dict[str, int]:
@@ -119,18 +156,19 @@ def _stamp(path: Path, setting: str) -> tuple[int, int]:
         status = path.stat()
     except FileNotFoundError:
         raise NetworkError(
-            f"{path}: there is no such file; write {setting} as a path relative to the scenario file"
+            f"{path}: there is no such file; write {setting} as a path relative to the scenario file", about=setting
         ) from None
     except (OSError, ValueError) as error:
-        raise NetworkError(f"{path}: cannot be read ({_reason(error)})") from None
+        raise NetworkError(f"{path}: cannot be read ({_reason(error)})", about=setting) from None
     if stat.S_ISDIR(status.st_mode):
-        raise NetworkError(f"{path}: is a directory; write the path of a file in it")
+        raise NetworkError(f"{path}: is a directory; write the path of a file in it", about=setting)
     if not stat.S_ISREG(status.st_mode):
-        raise NetworkError(f"{path}: is not a regular file; write the path of a file on disk")
+        raise NetworkError(f"{path}: is not a regular file; write the path of a file on disk", about=setting)
     if status.st_size > MAX_BYTES:
         raise NetworkError(
             f"{path}: is {status.st_size / 1e6:.0f} MB large, more than {MAX_BYTES / 1e6:.0f} MB; "
-            "leave out attributes that are not used, or take a part of the network"
+            "leave out attributes that are not used, or take a part of the network",
+            about=setting,
         )
     return status.st_mtime_ns, status.st_size
 
@@ -150,28 +188,39 @@ def _read(file: NetworkFile, stamp: Hashable, nodes_stamp: Hashable) -> Imported
             f"write one that ends in {_or(_READERS)}"
         )
     if file.nodes is not None and suffix != ".csv":
-        raise NetworkError(f"{file.path}: holds its own nodes; leave out network.nodes, which goes with .csv files")
+        raise NetworkError(
+            f"{file.path}: holds its own nodes; leave out network.nodes, which goes with .csv files",
+            about="network.nodes",
+        )
     if not (math.isfinite(file.scale) and file.scale > 0.0):
-        raise NetworkError(f"{file.path}: network.scale is {file.scale:g}; write the largest weight, a number above 0")
+        raise NetworkError(
+            f"{file.path}: network.scale is {file.scale:g}; write the largest weight, a number above 0",
+            about="network.scale",
+        )
     if file.residents is not None and file.residents not in NETWORK_FAMILIES:
         raise NetworkError(
             f"{file.path}: network.residents names the family {file.residents}; "
-            f"write {_or(NETWORK_FAMILIES)}{_near(file.residents, NETWORK_FAMILIES)}"
+            f"write {_or(NETWORK_FAMILIES)}{_near(file.residents, NETWORK_FAMILIES)}",
+            about="network.residents",
         )
     raw = _READERS[suffix](file, _bytes(file.path))
+    if not raw.nodes and raw.problems:
+        raise NetworkError.of(*raw.problems)
     if not raw.nodes:
         raise NetworkError(f"{file.path}: holds no nodes; write a network of at least one institution")
     return _judge(file, raw)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, setting: str = "network.file") -> bytes:
     """The content of a file that is not empty."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read ({_reason(error)})") from None
     if not data.strip():
-        raise NetworkError(f"{path}: is empty; write a network into it, or leave out network.file")
+        raise NetworkError(
+            f"{path}: is empty; write {'a network' if setting == 'network.file' else 'the agents'} into it, or leave out {setting}"
+        )
     return data
 
 
@@ -292,33 +341,73 @@ def _from_graph(graph: Any) -> _Raw:
 def _csv(file: NetworkFile, data: bytes) -> _Raw:
     """An edge list and, where there is one, its table of nodes."""
     nodes: dict[str, dict[str, Any]] = {}
+    problems: list[NetworkError] = []
     if file.nodes is not None:
-        first: dict[str, int] = {}
-        for line, row in _table(file.nodes, _bytes(file.nodes), ("id",)):
-            node = row["id"]
-            if node in first:
-                raise NetworkError(
-                    f"{file.nodes}:{line}: id {node} stands there already at line {first[node]}; drop one"
-                )
-            first[node] = line
-            nodes[node] = {name: value or None for name, value in row.items() if name != "id"}
-        if not nodes:
-            raise NetworkError(f"{file.nodes}: holds no nodes; write a row for each agent")
+        try:
+            nodes = _nodes(file.nodes)
+        except NetworkError as error:
+            problems.append(NetworkError(*error.lines, about="network.nodes"))
+    known = file.nodes is not None and not problems
     edges = []
-    for line, row in _table(file.path, data, ("source", "target")):
-        ends = row.pop("source"), row.pop("target")
-        for end in ends:
-            if file.nodes is None:
-                nodes.setdefault(end, {})
-            elif end not in nodes:
-                raise NetworkError(f"{file.path}:{line}: {end} is not in the table of nodes {file.nodes}; add it there")
-        edges.append((*ends, {name: value or None for name, value in row.items()}, f":{line}"))
-    return _Raw(nodes, edges)
+    wrong: list[str] = []
+    strangers: set[str] = set()
+    try:
+        for line, row in _table(file.path, data, ("source", "target"), wrong):
+            ends = row.pop("source"), row.pop("target")
+            for end in ends:
+                if not known:
+                    nodes.setdefault(end, {})
+                elif end not in nodes and end not in strangers:
+                    strangers.add(end)
+                    wrong.append(f"{file.path}:{line}: {end} is not in the table of nodes {file.nodes}; add it there")
+            if strangers.isdisjoint(ends):
+                edges.append((*ends, {name: value or None for name, value in row.items()}, f":{line}"))
+    except NetworkError as error:
+        wrong += error.lines
+    if wrong:
+        problems.append(NetworkError(*_first(wrong, file.path)))
+    return _Raw(nodes, edges, tuple(problems), known or file.nodes is None)
 
 
-def _table(path: Path, data: bytes, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV table as (line number, column -> text); the needed columns are never empty."""
+def _nodes(path: Path) -> dict[str, dict[str, Any]]:
+    """The agents of a table: identity -> attributes."""
+    nodes: dict[str, dict[str, Any]] = {}
+    first: dict[str, int] = {}
+    wrong: list[str] = []
+    for line, row in _table(path, _bytes(path, "network.nodes"), ("id",), wrong):
+        node = row["id"]
+        if node in first:
+            wrong.append(f"{path}:{line}: id {node} stands there already at line {first[node]}; drop one")
+            continue
+        first[node] = line
+        nodes[node] = {name: value or None for name, value in row.items() if name != "id"}
+    if wrong:
+        raise NetworkError(*_first(wrong, path))
+    if not nodes:
+        raise NetworkError(f"{path}: holds no nodes; write a row for each agent")
+    return nodes
+
+
+def _first(problems: list[str], path: Path) -> list[str]:
+    """The first mistakes of many, and how many more there are."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    more = len(problems) - MOST_PROBLEMS
+    return [*problems[:MOST_PROBLEMS], f"{path}: there are {more} more mistakes of this kind"]
+
+
+def _table(path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a CSV table as (line number, column -> text); the needed columns are never empty.
+
+    Rows that cannot be read are left out and told in ``wrong``.
+    """
     text = _text(path, data)
+    control = _CONTROL.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise NetworkError(
+            f"{path}:{line}: holds a control character (U+{ord(control[0]):04X}); save the table as plain text (UTF-8)"
+        )
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -326,9 +415,9 @@ def _table(path: Path, data: bytes, needed: tuple[str, ...]) -> Iterator[tuple[i
     try:
         for cells in reader:
             line = reader.line_num
-            if not any(cell.strip() for cell in cells):
-                continue
             cells = [cell.strip() for cell in cells]
+            if not any(cells):
+                continue
             if header is None:
                 header = cells
                 missing = [name for name in needed if name not in header]
@@ -337,16 +426,18 @@ def _table(path: Path, data: bytes, needed: tuple[str, ...]) -> Iterator[tuple[i
                         f"{path}:{line}: has no column {' and no column '.join(missing)}; the first line must name the "
                         f"columns {' and '.join(needed)}, and names {_some(header)}"
                     )
-                twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+                twice = [name for name, times in Counter(header).items() if times > 1]
                 if twice:
                     raise NetworkError(f"{path}:{line}: two columns are called {_some(twice)}; rename one")
                 continue
             if len(cells) != len(header):
-                raise NetworkError(f"{path}:{line}: has {len(cells)} values for {len(header)} columns")
+                wrong.append(f"{path}:{line}: has {len(cells)} values for {len(header)} columns; write one for each")
+                continue
             row = dict(zip(header, cells, strict=True))
             empty = [name for name in needed if not row[name]]
             if empty:
-                raise NetworkError(f"{path}:{line}: {' and '.join(empty)} is empty; write the id of an agent")
+                wrong.append(f"{path}:{line}: {' and '.join(empty)} is empty; write the id of an agent")
+                continue
             yield line, row
     except csv.Error as error:
         raise NetworkError(f"{path}:{reader.line_num}: cannot be read as CSV ({_reason(error)})") from None
@@ -366,25 +457,31 @@ def _judge(file: NetworkFile, raw: _Raw) -> Imported:
     attributes = {name: tuple(given.get(name) for given in raw.nodes.values()) for name in columns}
     ids = tuple(raw.nodes)
     names = tuple(_name(node, given) for node, given in raw.nodes.items())
-    kinds, (source, target, weight) = _together(
-        lambda: _kinds(file, names, attributes), lambda: _ties(file, raw, dict(zip(ids, names, strict=True)))
+    file = file if raw.nodes_known else _without_nodes(file)
+    _, kinds, (source, target, weight) = _together(
+        lambda: _refuse(raw.problems),
+        lambda: _kinds(file, names, attributes),
+        lambda: _ties(file, raw, dict(zip(ids, names, strict=True))),
     )
     counts = {name: int((kinds == number).sum()) for number, name in enumerate(KINDS)}
     backbones = [names[i] for i in np.flatnonzero(kinds == BACKBONE)]
     if len(backbones) > 1:
         raise NetworkError(
             f"{file.path}: {len(backbones)} nodes are of kind backbone ({_some(backbones)}); there can be one: "
-            "make the others institutions in network.kind.map"
+            "make the others institutions in network.kind.map",
+            about="network.kind.map",
         )
     if not counts["institution"]:
         raise NetworkError(
             f"{file.path}: no node is of kind institution (the file holds {_tally(counts)}); "
-            "a coalition needs one: change network.kind.map or network.kind.default"
+            "a coalition needs one: change network.kind.map or network.kind.default",
+            about="network.kind.map",
         )
     if file.residents is None and not counts["resident"]:
         raise NetworkError(
             f"{file.path}: no node is of kind resident and none are generated; map a value to resident, or write "
-            "network.residents: {generate: neighborhoods}"
+            "network.residents: {generate: neighborhoods}",
+            about="network.residents",
         )
     for array in (kinds, source, target, weight):
         array.setflags(write=False)
@@ -392,16 +489,23 @@ def _judge(file: NetworkFile, raw: _Raw) -> Imported:
     return Imported(file.path, ids, names, kinds, attributes, source, target, weight, counts)
 
 
+def _refuse(problems: Sequence[NetworkError]) -> None:
+    """Raise what was found before, if anything."""
+    if problems:
+        raise NetworkError.of(*problems)
+
+
 def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} of kind {name}" for name, count in counts.items() if count) or "none"
 
 
 def _name(node: str, attributes: Mapping[str, Any]) -> str:
-    """What people call a node."""
-    for column in ("name", "label"):
-        if attributes.get(column) not in (None, ""):
-            return str(attributes[column])
-    return node
+    """What people call a node, on one line, of signs that show."""
+    for text in (attributes.get("name"), attributes.get("label"), node):
+        seen = "" if text is None else UNSEEN.sub(" ", str(text)).strip()
+        if seen:
+            return seen
+    return plain(node)
 
 
 def _word(value: Any) -> str:
@@ -423,7 +527,8 @@ def _kinds(file: NetworkFile, names: Sequence[str], attributes: Mapping[str, Seq
     for named in (*given.values(), *([file.kind_default] if file.kind_default is not None else [])):
         if named not in KINDS:
             raise NetworkError(
-                f"{file.path}: network.kind names the kind {named}; write {_or(KINDS)}{_near(named, KINDS)}"
+                f"{file.path}: network.kind names the kind {named}; write {_or(KINDS)}{_near(named, KINDS)}",
+                about="network.kind",
             )
     column = file.kind_column
     if column is None:
@@ -435,7 +540,10 @@ def _kinds(file: NetworkFile, names: Sequence[str], attributes: Mapping[str, Seq
                 hint += "; write network.nodes: the path of a CSV table with the columns id and " + column
         else:
             hint = f"there are {_some(list(attributes), 10)}{_near(column, attributes)}"
-        raise NetworkError(f"{file.path}: no node has the attribute {column} of network.kind.column; {hint}")
+        raise NetworkError(
+            f"{file.path}: no node has the attribute {column} of network.kind.column; {hint}",
+            about="network.kind.column",
+        )
     numbers = {name: number for number, name in enumerate(KINDS)}
     kinds = np.empty(len(names), np.int8)
     unknown: dict[str, list[str]] = {}
@@ -446,19 +554,27 @@ def _kinds(file: NetworkFile, names: Sequence[str], attributes: Mapping[str, Seq
             unknown.setdefault(word or "no value", []).append(names[index])
         else:
             kinds[index] = numbers[kind]
+    errors = []
     if unknown:
         listed = "; ".join(f"{word} ({_some(where, 3)})" for word, where in itertools.islice(unknown.items(), 8))
-        raise NetworkError(
-            f"{file.path}: unknown kinds in {column}: {listed}; give each a kind in network.kind.map "
-            f"({', '.join(KINDS)}), or write network.kind.default: institution"
+        errors.append(
+            NetworkError(
+                f"{file.path}: unknown kinds in {column}: {listed}; give each a kind in network.kind.map "
+                f"({', '.join(KINDS)}), or write network.kind.default: institution",
+                about="network.kind.map",
+            )
         )
     held = list(dict.fromkeys(_word(value) for value in attributes[column] if value is not None))
     absent = [word for word in given if word not in held]
     if absent:
-        raise NetworkError(
-            f"{file.path}: network.kind.map names {_some(absent)}, which no node has in {column}; "
-            f"there are {_some(held, 10)}{_near(absent[0], held)}"
+        errors.append(
+            NetworkError(
+                f"{file.path}: network.kind.map names {_some(absent)}, which no node has in {column}; "
+                f"there are {_some(held, 10)}{_near(absent[0], held)}",
+                about=f"network.kind.map.{absent[0]}",
+            )
         )
+    _refuse(errors)
     return kinds
 
 
@@ -467,16 +583,20 @@ def _ties(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """Ends and strengths of the ties, merged, without those of weight 0."""
     problems: list[str] = []
+    faults: list[NetworkError] = []
     loops = [f"{names[a]}{f' (line {where[1:]})' if where else ''}" for a, b, _, where in raw.edges if a == b]
     if loops:
-        problems.append(f"{file.path}: tied to themselves: {_some(loops)}; take these ties out")
+        faults.append(NetworkError(f"{file.path}: tied to themselves: {_some(loops)}; take these ties out"))
     if file.weight is not None and raw.edges and not any(file.weight in given for _, _, given, _ in raw.edges):
         there = list(dict.fromkeys(name for _, _, given, _ in raw.edges for name in given))
-        problems.append(
-            f"{file.path}: no tie has the attribute {file.weight} of network.weight; "
-            + (f"there are {_some(there, 10)}{_near(file.weight, there)}" if there else "leave out network.weight")
+        choice = f"there are {_some(there, 10)}{_near(file.weight, there)}" if there else "leave out network.weight"
+        faults.append(
+            NetworkError(
+                f"{file.path}: no tie has the attribute {file.weight} of network.weight; {choice}",
+                about="network.weight",
+            )
         )
-        raise NetworkError(*problems)
+        file = replace(file, weight=None)
     once = file.path.suffix.lower() == ".csv"
     merged: dict[tuple[str, str], float] = {}
     first: dict[tuple[str, str], str] = {}
@@ -490,16 +610,14 @@ def _ties(
             continue
         strength = 0.0
         try:
-            strength = _strength(file, given, f"{file.path}{where}: the tie {names[a]} - {names[b]}")
+            strength = _strength(file, given)
         except NetworkError as error:
-            problems += error.lines
+            problems += [f"{file.path}{where}: the tie {names[a]} - {names[b]} {line}" for line in error.lines]
         merged[pair] = max(strength, merged.get(pair, 0.0))
         first.setdefault(pair, where)
-    if len(problems) > MOST_PROBLEMS:
-        more = f"{file.path}: there are {len(problems) - MOST_PROBLEMS} more mistakes of this kind"
-        raise NetworkError(*problems[:MOST_PROBLEMS], more)
     if problems:
-        raise NetworkError(*problems)
+        faults.append(NetworkError(*_first(problems, file.path)))
+    _refuse(faults)
     number = {node: index for index, node in enumerate(raw.nodes)}
     kept = [(number[a], number[b], strength) for (a, b), strength in merged.items() if strength > 0.0]
     return (
@@ -509,24 +627,24 @@ def _ties(
     )
 
 
-def _strength(file: NetworkFile, given: Mapping[str, Any], tie: str) -> float:
+def _strength(file: NetworkFile, given: Mapping[str, Any]) -> float:
     """The strength of one tie in [0, 1]."""
     if file.weight is None:
         return 1.0
     value = given.get(file.weight)
     if value is None:
-        raise NetworkError(f"{tie} has no {file.weight}; write a number, 0 for no tie")
+        raise NetworkError(f"has no {file.weight}; write a number, 0 for no tie")
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise NetworkError(f"{tie} has the {file.weight} {value}, which is not a number; write one, 0 for no tie")
+        raise NetworkError(f"has the {file.weight} {value}, which is not a number; write one, 0 for no tie")
     if number < 0.0:
-        raise NetworkError(f"{tie} has the negative {file.weight} {number:g}; write 0 or more")
+        raise NetworkError(f"has the negative {file.weight} {number:g}; write 0 or more")
     if number > file.scale:
         raise NetworkError(
-            f"{tie} has the {file.weight} {number:g}, above network.scale {file.scale:g}; "
+            f"has the {file.weight} {number:g}, above network.scale {file.scale:g}; "
             "write the largest possible weight as network.scale"
         )
     return number / file.scale

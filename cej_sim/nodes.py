@@ -10,7 +10,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -78,6 +78,10 @@ class ScenarioError(ValueError):
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
         """How to copy it to another process."""
         return type(self), (self.problems,)
+
+
+class NotYaml(ScenarioError):
+    """A text breaks the form of YAML at the place of its one problem."""
 
 
 def stop(place: Place, message: str, path: str = "") -> NoReturn:
@@ -182,7 +186,12 @@ def _yaml_files(directory: Path) -> list[str]:
 
 @dataclass(eq=False)
 class ScalarNode:
-    """A single word, number or text; ``plain`` where it stands without quotes."""
+    """A single word, number or text.
+
+    Attributes:
+        plain: Whether it stands without quotes.
+        cut: What follows it on its line behind a #, where no space follows that: a comment, or lost text.
+    """
 
     place: Place
     text: str
@@ -190,6 +199,7 @@ class ScalarNode:
     size: int = 1
     depth: int = 1
     length: int = 0  # characters in its texts
+    cut: str = ""
 
     @property
     def value(self) -> Value | None:
@@ -247,6 +257,7 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
     stack: list[MapNode | ListNode] = [top]
     anchors: dict[str, Node] = {}
     nodes = documents = characters = 0
+    lines = text.split("\n")
     for event, place in _events(text, file):
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -266,6 +277,10 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
                 node = found
             elif isinstance(event, yaml.ScalarEvent):
                 node = ScalarNode(place, event.value, event.implicit[0], length=len(event.value))
+                end = event.end_mark
+                if node.plain and node.text and end.line < len(lines):
+                    behind = re.match(r"[ \t]+(#\S.*)", lines[end.line][end.column :])
+                    node.cut = behind[1].strip() if behind else ""
             else:
                 node = MapNode(place) if isinstance(event, yaml.MappingStartEvent) else ListNode(place)
             if event.anchor and not isinstance(event, yaml.AliasEvent):
@@ -327,11 +342,110 @@ def _events(text: str, file: str) -> Iterator[tuple[yaml.Event, Place]]:
             yield event, Place(file, line, column)
     except MarkedYAMLError as error:
         line, column, message = _syntax(error, text, brackets[-1] if brackets else ("", 0, 0))
-        stop(Place(file, line, column), message)
+        raise NotYaml([Problem(file, line, column, "", message)]) from None
     except YAMLError as error:
         before = text[: getattr(error, "position", 0)]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         stop(Place(file, line, column), "an invisible control character stands here; delete it")
+
+
+#: The most breaches of form that are looked for in one file.
+MAX_BREACHES = 10
+
+
+def parse_on(text: str, file: str) -> tuple[MapNode | None, list[Problem], set[int]]:
+    """The nodes of a text as far as it can be read, its breaches of form, and the lines that were mended or left out.
+
+    Where a line breaks the form of YAML, a tab in front of it is read as spaces, a colon that is missing is set, and
+    any other line is left out with the lines that are indented below it; then the text is read again. Where that
+    does not help, only the first breach is reported, which says so.
+
+    Raises:
+        ScenarioError: As ``parse``, for what has nothing to do with form.
+    """
+    found: list[Problem] = []
+    touched: set[int] = set()
+    while True:
+        try:
+            return parse(text, file), found, touched
+        except ScenarioError as error:
+            problem = error.problems[0]
+            if not found and not isinstance(error, NotYaml):
+                raise
+            found.append(problem)
+            mended = _mended(text, problem, touched) if isinstance(error, NotYaml) else None
+            if mended is None or len(found) > MAX_BREACHES:
+                first = found[0]
+                behind = "mend this first: what stands behind it could not be read"
+                return None, [replace(first, message=f"{first.message} ({behind})")], touched
+            text = mended
+
+
+def _mended(text: str, problem: Problem, touched: set[int]) -> str | None:
+    """The text without one breach of its form, or None if that line was mended before."""
+    lines = text.split("\n")
+    here = problem.line - 1
+    if problem.line in touched or not 0 <= here < len(lines) or "\r" in text.replace("\r\n", ""):
+        return None
+    touched.add(problem.line)
+    indent = _indent(lines[here])
+    if "\t" in indent:
+        lines[here] = indent.replace("\t", "  ") + lines[here][len(indent) :]
+    elif _DASH.match(lines[here]):
+        lines[here] = _DASH.sub(r"\1- ", lines[here], count=1)
+    elif "colon is missing" in problem.message and re.fullmatch(r"\s*[\w.]+\s*", lines[here]):
+        lines[here] = f"{lines[here].rstrip()}:"
+    else:
+        lines[here] = ""
+        for i in range(here + 1, len(lines)):
+            if lines[i].strip() and len(_indent(lines[i])) <= len(indent):
+                break
+            lines[i] = ""
+            touched.add(i + 1)
+    return "\n".join(lines)
+
+
+def _indent(line: str) -> str:
+    """The blanks at the beginning of a line."""
+    return line[: len(line) - len(line.lstrip())]
+
+
+#: Signs that look like a space and are none, and what they are called.
+_ODD_SPACES = {
+    "\u00a0": "a non-breaking space",
+    "\u202f": "a narrow non-breaking space",
+    "\u2007": "a figure space",
+    "\u2003": "an em space",
+    "\u2002": "an en space",
+    "\u2009": "a thin space",
+    "\u3000": "an ideographic space",
+    "\u200b": "a zero-width space",
+    "\ufeff": "a byte order mark",
+}
+#: Signs that look like a dash, the plain one first.
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
+_DASH = re.compile(rf"(\s*)(-(?=[\w{{\[])|[{DASHES[1:]}])\s*")
+
+
+def odd_space(text: str) -> str | None:
+    """What is wrong with the blanks at the beginning of a text, or None."""
+    for sign in text:
+        if sign in _ODD_SPACES:
+            return f"{_ODD_SPACES[sign]} (U+{ord(sign):04X}) stands here; indent with plain spaces only"
+        if not sign.isspace():
+            break
+    return None
+
+
+def _lacks_its_colon(lines: Sequence[str], here: int) -> int | None:
+    """The number of the line before this one, if it is a lone word that should be a key."""
+    above = [i for i in range(here) if lines[i].strip() and not lines[i].lstrip().startswith("#")]
+    if not above or not re.fullmatch(r"\s*(- +)?[\w.]+\s*(#.*)?", lines[above[-1]]):
+        return None
+    before = lines[above[-1]]
+    first = lines[above[-2]].partition(" #")[0].rstrip() if len(above) > 1 else ""
+    continues = first and not first.endswith(":") and len(_indent(first)) < len(_indent(before))
+    return None if continues else above[-1]
 
 
 def _syntax(error: MarkedYAMLError, text: str, inside: tuple[str, int, int]) -> tuple[int, int, str]:
@@ -346,9 +460,17 @@ def _syntax(error: MarkedYAMLError, text: str, inside: tuple[str, int, int]) -> 
     line = lines[mark.line] if mark.line < len(lines) else ""
     here = (mark.line + 1, mark.column + 1)
     there = (start.line + 1, start.column + 1)
-    tab = line[: len(line) - len(line.lstrip())].find("\t")
+    tab = _indent(line).find("\t")
     if tab >= 0:
         return mark.line + 1, tab + 1, "a tab stands here; indent with spaces only (two for each level)"
+    for i in range(mark.line, min(start.line, mark.line - 1) - 1, -1):
+        odd = odd_space(lines[i]) if 0 <= i < len(lines) else None
+        if odd:
+            return i + 1, 1 + next(c for c, sign in enumerate(lines[i]) if sign in _ODD_SPACES), odd
+    for i in (mark.line - 1, mark.line) if "mapping values" in problem or "block end" in problem else ():
+        dash = _DASH.match(lines[i]) if 0 <= i < len(lines) else None
+        if dash:
+            return i + 1, dash.start(2) + 1, "a list item begins with a plain dash and a space; write - and the item"
     if "cannot start any token" in problem:
         if "\\t" in problem:
             return *here, "a tab stands here; write a space instead"
@@ -359,9 +481,22 @@ def _syntax(error: MarkedYAMLError, text: str, inside: tuple[str, int, int]) -> 
         return *there, "a colon is missing in this line; write key: value, with a space after the colon"
     if "mapping values are not allowed" in problem:
         before = lines[mark.line - 1] if mark.line else ""
+        column = len(_indent(before)) + 1
         if re.fullmatch(r"\s*[\w.]+:\S.*", before):
-            column = len(before) - len(before.lstrip()) + 1
             return mark.line, column, "a space is missing after the colon; write key: value"
+        equals = re.fullmatch(r"\s*([\w.]+)\s*=\s*(.+)", before)
+        if equals:
+            wanted = clean(f"{equals[1]}: {equals[2].strip()}")
+            return mark.line, column, f"a colon is missing, for = stands in its place; write {wanted}"
+        lone = _lacks_its_colon(lines, mark.line)
+        if lone is not None:
+            word = lines[lone].partition("#")[0].strip()
+            column = len(_indent(lines[lone])) + 1
+            return (
+                lone + 1,
+                column,
+                f"the colon is missing; write {clean(word)}: (and what belongs to it behind or below)",
+            )
         if re.fullmatch(r"\s*(- +)?[\w.]+\s*", line[: mark.column]):
             column = len(line) - len(line.lstrip()) + 1
             return mark.line + 1, column, "this line is indented too far; line it up with the lines it belongs to"
@@ -390,7 +525,12 @@ def _syntax(error: MarkedYAMLError, text: str, inside: tuple[str, int, int]) -> 
             return *here, "a list item (-) stands among lines 'key: value'; put it under its key, indented"
         if "']'" in problem or "'}'" in problem or "','" in problem:
             return *here, "this bracket or comma has no opening bracket; remove it"
-        if line[: mark.column].strip():
+        told = line[: mark.column].rstrip()
+        for quote, name, other in (("'", "single", "double"), ('"', "double", "single")):
+            if re.search(rf"{quote}[^{quote}]*{quote}$", told):
+                ends = f"a {name} quote inside {name} quotes ends the text"
+                return *here, f"{ends}; put the whole text in {other} quotes"
+        if told:
             return *here, "more stands after the value; put a whole text in quotes, and each key on its own line"
         return *here, "the indentation fits no line above; line it up with the lines it belongs to"
     if "sequence entries are not allowed" in problem:

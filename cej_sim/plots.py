@@ -61,14 +61,14 @@ _DASHES: tuple[Any, ...] = (
     (0, (9, 2, 1.2, 2, 1.2, 2)),
 )
 # The lighter ones, darkened for words.
-_WORD_COLORS = {
+WORD_COLORS = {
     "#CC79A7": "#A04A7A",
     "#E69F00": "#946400",
     "#56B4E9": "#2377A8",
     "#009E73": "#007A59",
     "#D55E00": "#B84F00",
 }
-_INK, _SOFT, _FAINT = "#1a1a1a", "#595959", "#d0d0d0"
+INK, SOFT, FAINT = "#1a1a1a", "#595959", "#d0d0d0"
 _REFERENCE = {"disparity_ratio": (1.0, "equal burden"), "seat_gap": (0.0, "seats = ideas")}
 _FEW = 3  # up to so many scenarios are labeled at their lines; more need a key
 
@@ -85,7 +85,7 @@ class _Look:
     @property
     def word_color(self) -> str:
         """Its color, dark enough for words."""
-        return _WORD_COLORS.get(self.color, self.color)
+        return WORD_COLORS.get(self.color, self.color)
 
 
 def _looks(monthly: pd.DataFrame, titles: Mapping[str, str]) -> list[_Look]:
@@ -185,21 +185,21 @@ def staircase_month(monthly: pd.DataFrame, month: int | None = None) -> int:
 # Text that fits
 
 
-def _write(where: Figure | Axes, x: float, y: float, text: str, **style: Any) -> Text:
+def write(where: Figure | Axes, x: float, y: float, text: str, **style: Any) -> Text:
     """Text that is never read as a formula; on axes in fractions of them."""
-    style = {"color": _INK, "parse_math": False, **style}
+    style = {"color": INK, "parse_math": False, **style}
     if isinstance(where, Axes):
         style.setdefault("transform", where.transAxes)
     return where.text(x, y, text, **style)
 
 
-def _extent(text: Text) -> tuple[float, float]:
+def extent(text: Text) -> tuple[float, float]:
     """Width and height of a text in pixels."""
     box = text.get_window_extent()
     return float(box.width), float(box.height)
 
 
-def _fit(text: Text, width: float, rows: int = 1) -> Text:
+def fit(text: Text, width: float, rows: int = 1) -> Text:
     """Wrap and, where that is not enough, shorten a text to a width in pixels and a number of rows."""
     words = " ".join(text.get_text().split())
     for columns in range(len(words), 2, -1):
@@ -207,7 +207,7 @@ def _fit(text: Text, width: float, rows: int = 1) -> Text:
         if len(wrapped) > rows:
             wrapped = [*wrapped[: rows - 1], " ".join(wrapped[rows - 1 :])]
         text.set_text("\n".join(short(row, columns) for row in wrapped))
-        if _extent(text)[0] <= width:
+        if extent(text)[0] <= width:
             break
     return text
 
@@ -215,7 +215,8 @@ def _fit(text: Text, width: float, rows: int = 1) -> Text:
 # One panel of trajectories
 
 
-def _per_cent(metric: Metric) -> bool:
+def per_cent(metric: Metric) -> bool:
+    """Whether a metric is shown in per cent."""
     return metric.unit in ("share", "yes/no")
 
 
@@ -242,7 +243,7 @@ def _years(axes: Axes, last: int, label: bool) -> float:
     axes.set_xlim(0.0, end)
     axes.set_xticks(np.arange(0, np.floor(end) + 1, step))
     if label:
-        axes.set_xlabel("years" if unit == 12.0 else "months", color=_SOFT, labelpad=1)
+        axes.set_xlabel("years" if unit == 12.0 else "months", color=SOFT, labelpad=1)
     return unit
 
 
@@ -265,7 +266,7 @@ def _label_lines(axes: Axes, ends: Sequence[tuple[_Look, float]], size: float, r
     """Write each scenario's title at the end of its line, in its color, without overlaps."""
     texts = []
     for look, _ in ends:
-        text = _write(
+        text = write(
             axes,
             1.0,
             0.0,
@@ -277,11 +278,11 @@ def _label_lines(axes: Axes, ends: Sequence[tuple[_Look, float]], size: float, r
             linespacing=1.0,
             gid="line-label",
         )
-        texts.append(_fit(text, room, 3 if len(ends) < _FEW else 2))
+        texts.append(fit(text, room, 3 if len(ends) < _FEW else 2))
     box = axes.get_window_extent()
     low, high = axes.get_ylim()
     centers = [box.height * (value - low) / (high - low) for _, value in ends]
-    heights = [_extent(text)[1] + 3.0 for text in texts]
+    heights = [extent(text)[1] + 3.0 for text in texts]
     offset = 10.0 / box.width
     for text, center in zip(texts, _spread_out(centers, heights, 0.0, float(box.height)), strict=True):
         text.set_position((1.0 + offset, center / box.height))
@@ -297,12 +298,12 @@ def _mark_grant_ends(
         if look.name in ends and 0 < ends[look.name] / unit <= right:
             by_month.setdefault(int(ends[look.name]), []).append(look)
     for row, (month, group) in enumerate(sorted(by_month.items())):
-        color = group[0].word_color if len(group) == 1 and len(looks) > 1 else _SOFT
+        color = group[0].word_color if len(group) == 1 and len(looks) > 1 else SOFT
         x = month / unit
         axes.axvline(x, color=color, linestyle=(0, (1, 2)), linewidth=1.6, zorder=1.5, gid="grant-end")
         if words and row < 3:
             left = x > 0.5 * right
-            text = _write(
+            text = write(
                 axes,
                 x,
                 0.03 + row * 0.085,
@@ -317,11 +318,12 @@ def _mark_grant_ends(
             text.set_bbox({"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5})
 
 
-def _better(metric: Metric) -> str:
+def better_words(metric: Metric) -> str:
+    """Which direction is better, or ""."""
     return {"up": "higher is better", "down": "lower is better", "neither": ""}[metric.better]
 
 
-def _full_label(metric: Metric) -> str:
+def full_label(metric: Metric) -> str:
     """The plain label, with the unit where the axis does not tell it."""
     unit = {"yes/no": "share of runs", "hours": "hours a month"}.get(metric.unit)
     return f"{label_of(metric)} ({unit})" if unit else label_of(metric)
@@ -392,8 +394,8 @@ def _draw_panel(
     axes.set_ylim(*_limits(metric, min(finite), max(finite)))
     if metric.name in _REFERENCE:
         level, words = _REFERENCE[metric.name]
-        axes.axhline(level, color=_SOFT, linewidth=1, zorder=1)
-        _write(axes, 0.02, level, words, fontsize=size, color=_SOFT, va="bottom", transform=axes.get_yaxis_transform())
+        axes.axhline(level, color=SOFT, linewidth=1, zorder=1)
+        write(axes, 0.02, level, words, fontsize=size, color=SOFT, va="bottom", transform=axes.get_yaxis_transform())
     _dress(axes, metric, size)
     _mark_grant_ends(axes, looks, ends, unit, size, grant_words)
     if room and all(np.isfinite(value) for _, value in line_ends):
@@ -403,60 +405,60 @@ def _draw_panel(
 def _dress(axes: Axes, metric: Metric, size: float) -> None:
     """Ticks, grid and frame."""
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], integer=metric.unit in ("count", "band")))
-    if _per_cent(metric):
+    if per_cent(metric):
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
-    axes.tick_params(labelsize=size, colors=_SOFT, length=3)
+    axes.tick_params(labelsize=size, colors=SOFT, length=3)
     axes.xaxis.label.set_fontsize(size)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.7, zorder=0)
+    axes.grid(axis="y", color=FAINT, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(_SOFT)
+        axes.spines[side].set_color(SOFT)
 
 
 def _head_panel(axes: Axes, metric: Metric, *, size: float, left: float, room: float) -> None:
     """Family, plain label and better direction above a panel; ``left`` and ``room`` in pixels beyond the axes."""
     box = axes.get_window_extent()
     x, width = -left / box.width, box.width + left + room
-    hint = _better(metric)
+    hint = better_words(metric)
     y = 1.0 + 12.0 / box.height
-    label = _write(
+    label = write(
         axes,
         x,
         y,
-        _full_label(metric),
+        full_label(metric),
         fontsize=size + 2,
         fontweight="bold",
         va="baseline",
         linespacing=1.15,
         gid="panel-label",
     )
-    rows = _fit(label, width, 2).get_text().count("\n") + 1
+    rows = fit(label, width, 2).get_text().count("\n") + 1
     y += (2.0 + rows * 1.85 * size) / box.height
-    family = _write(
+    family = write(
         axes,
         x,
         y,
         FAMILIES[metric.family].upper(),
         fontsize=size - 1,
-        color=_SOFT,
+        color=SOFT,
         va="baseline",
         fontweight="bold",
         gid="panel-family",
     )
     if hint:
-        text = _write(
+        text = write(
             axes,
-            x + (_extent(family)[0] + 10.0) / box.width,
+            x + (extent(family)[0] + 10.0) / box.width,
             y,
             hint,
             fontsize=size - 1,
-            color=_SOFT,
+            color=SOFT,
             va="baseline",
             style="italic",
         )
-        _fit(text, width - _extent(family)[0] - 10.0)
+        fit(text, width - extent(family)[0] - 10.0)
 
 
 # One staircase
@@ -483,8 +485,8 @@ def _draw_staircase(
         if step["high"] - step["low"] > 1e-9:
             height = max(height, step["high"])
             axes.plot([x, x], [step["low"], step["high"]], color="white", linewidth=3.6, zorder=3)
-            axes.plot([x, x], [step["low"], step["high"]], color=_INK, linewidth=1.6, zorder=3, gid="whisker")
-        text = _write(
+            axes.plot([x, x], [step["low"], step["high"]], color=INK, linewidth=1.6, zorder=3, gid="whisker")
+        text = write(
             axes,
             x,
             height + 0.02 * top,
@@ -501,17 +503,17 @@ def _draw_staircase(
     axes.set_xlim(-0.55, len(steps) - 0.45)
     axes.set_ylim(0.0, top * 1.16)
     axes.set_xticks(range(len(steps)), [str(word) for word in steps.index], fontsize=size + 1)
-    axes.tick_params(axis="x", length=0, colors=_INK, pad=4)
+    axes.tick_params(axis="x", length=0, colors=INK, pad=4)
     axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0, labelleft=False)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.7, zorder=0)
+    axes.grid(axis="y", color=FAINT, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_SOFT)
+    axes.spines["bottom"].set_color(SOFT)
     if heading_rows:
         box = axes.get_window_extent()
-        text = _write(
+        text = write(
             axes,
             0.0,
             1.0 + 4.0 / box.height,
@@ -523,7 +525,7 @@ def _draw_staircase(
             linespacing=1.05,
             gid="staircase-title",
         )
-        _fit(text, box.width, heading_rows)
+        fit(text, box.width, heading_rows)
 
 
 def _staircases(monthly: pd.DataFrame, looks: Sequence[_Look], month: int) -> tuple[list[pd.DataFrame], float]:
@@ -535,7 +537,8 @@ def _staircases(monthly: pd.DataFrame, looks: Sequence[_Look], month: int) -> tu
 # Whole figures
 
 
-def _canvas(width: float, height: float) -> Figure:
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of a size in inches, on a canvas of its own."""
     figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -587,10 +590,10 @@ def _key(figure: Figure, looks: Sequence[_Look], y: float) -> None:
                 transform=figure.transFigure,
             )
         )
-        text = _write(
+        text = write(
             figure, x + 0.051, level, look.title, fontsize=13, fontweight="bold", va="center_baseline", gid="key"
         )
-        _fit(text, (width - 0.065) * figure.bbox.width)
+        fit(text, (width - 0.065) * figure.bbox.width)
 
 
 def _compose(
@@ -611,11 +614,11 @@ def _compose(
     ends = grant_ends(chosen) if grant_end is None else grant_end
     runs = max(_runs(chosen, look.name) for look in looks)
     size, few = 12.0, len(looks) <= _FEW
-    figure = _canvas(16, 9)
+    figure = canvas(16, 9)
     wide, high = figure.bbox.width, figure.bbox.height
 
-    _fit(_write(figure, 0.03, 0.975, heading, fontsize=22, fontweight="bold", va="top", gid="title"), 0.94 * wide)
-    _write(figure, 0.03, 0.921, _how_to_read(runs, single_runs, bool(ends)), fontsize=13, color=_SOFT, va="top")
+    fit(write(figure, 0.03, 0.975, heading, fontsize=22, fontweight="bold", va="top", gid="title"), 0.94 * wide)
+    write(figure, 0.03, 0.921, _how_to_read(runs, single_runs, bool(ends)), fontsize=13, color=SOFT, va="top")
     key_rows = 0 if few else -(-len(looks) // _key_columns(looks))
     if key_rows:
         _key(figure, looks, 0.875)
@@ -655,18 +658,18 @@ def _compose(
 
     # The staircases on the right.
     x0 = right_edge + 0.025
-    _write(
+    write(
         figure,
         x0,
         ceiling - 0.009,
         "THE RESIDENTS' STAIRCASE",
         fontsize=size - 1,
-        color=_SOFT,
+        color=SOFT,
         va="top",
         fontweight="bold",
     )
-    _fit(
-        _write(
+    fit(
+        write(
             figure,
             x0,
             ceiling - 0.032,
@@ -681,10 +684,10 @@ def _compose(
     legend = "Hatched: set by the rules. Solid: what happened."
     if runs > 1:
         legend += " Black lines: middle 80% of runs."
-    text = _fit(
-        _write(figure, x0, ceiling - 0.066, legend, fontsize=size - 1, color=_SOFT, va="top"), (0.985 - x0) * wide, 3
+    text = fit(
+        write(figure, x0, ceiling - 0.066, legend, fontsize=size - 1, color=SOFT, va="top"), (0.985 - x0) * wide, 3
     )
-    stairs_top = ceiling - 0.066 - _extent(text)[1] / high - 0.01
+    stairs_top = ceiling - 0.066 - extent(text)[1] / high - 0.01
     stair_columns = 1 if len(looks) <= _FEW else 2
     stair_rows = max(2, -(-len(looks) // stair_columns))
     stair_wide = (0.985 - x0) / stair_columns
@@ -704,7 +707,7 @@ def _compose(
         )
         _draw_staircase(axes, steps, look, top, size + 1.5 - 1.5 * stair_columns, heading_rows=stair_columns)
 
-    _write(figure, 0.03, 0.014, footer(runs, len(looks) > 1, seed, version), fontsize=12.5, color=_INK, gid="footer")
+    write(figure, 0.03, 0.014, footer(runs, len(looks) > 1, seed, version), fontsize=12.5, color=INK, gid="footer")
     return figure
 
 
@@ -784,7 +787,7 @@ def panel_figure(
     chosen = monthly[monthly["scenario"].isin(list(titles))]
     ends = grant_ends(chosen) if grant_end is None else grant_end
     labeled = 1 < len(looks) <= _FEW
-    figure = _canvas(5.4, 3.4)
+    figure = canvas(5.4, 3.4)
     room = 110.0 if labeled else 12.0
     axes = figure.add_axes((0.12, 0.16, 0.87 - room / figure.bbox.width, 0.78), label=f"panel:{metric}")
     _draw_panel(
@@ -804,7 +807,7 @@ def staircase_figure(
     looks = _looks(monthly, titles)
     chosen = monthly[monthly["scenario"].isin(list(titles))]
     all_steps, top = _staircases(chosen, looks, staircase_month(chosen, month))
-    figure = _canvas(4.4, 2.9)
+    figure = canvas(4.4, 2.9)
     axes = figure.add_axes((0.02, 0.12, 0.96, 0.86), label=f"staircase:{scenario}")
     for look, steps in zip(looks, all_steps, strict=True):
         if look.name == scenario:

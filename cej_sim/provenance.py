@@ -51,7 +51,7 @@ RESULT_FILES = (
     FILE,
 )
 
-_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib")
+_LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow", "matplotlib", "SALib")
 #: How the names of temporary files begin; the number of the process that made them follows.
 STAGING = ".cej_sim-"
 

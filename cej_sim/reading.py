@@ -20,8 +20,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cej_sim.metrics import NAMES
+from cej_sim.metrics import METRICS
 from cej_sim.nodes import (
+    DASHES,
     MAX_BYTES,
     MAX_NODES,
     MAX_PROBLEMS,
@@ -38,7 +39,8 @@ from cej_sim.nodes import (
     either,
     is_file,
     nearest,
-    parse,
+    odd_space,
+    parse_on,
     shows,
     stop,
     text_of,
@@ -61,6 +63,7 @@ from cej_sim.scenario import (
     budget_problems,
     defaults,
     value_problem,
+    vote_remarks,
 )
 from cej_sim.state import KINDS
 
@@ -163,6 +166,10 @@ class Reasons:
     text: Text
 
 
+#: Metrics that tell what happened, and those that only repeat a rule, of which nothing can be predicted.
+PREDICTABLE = tuple(metric.name for metric in METRICS if metric.nature == "happened")
+_REPEATED = tuple(metric.name for metric in METRICS if metric.nature == "set")
+
 Shape = Leaf | Text | Section | Listing | Series | Table | Changes | Reasons
 
 MONTHS = count("months", 120, 1200, "Months", "How many months the scenario runs.", low=1, unit="months")
@@ -198,7 +205,7 @@ def _file() -> Section:
     )
     expectation = Section(
         {
-            "metric": Leaf(choice("expect.metric", NAMES, "Metric", "Of what.")),
+            "metric": Leaf(choice("expect.metric", PREDICTABLE, "Metric", "Of what.")),
             "month": _MONTH,
             "direction": Leaf(choice("expect.direction", ("up", "down"), "Direction", "Which way.")),
             "against": Text(most=1000),
@@ -251,6 +258,9 @@ def _index(shape: Shape, path: str, found: dict[str, list[str]]) -> dict[str, li
 
 _SECTIONS_OF = _index(FILE, "", {})
 
+# How a line that must not be missing is asked for.
+_MISSING = "this line is missing"
+
 # Keys that say how to read a network file.
 _IMPORT_KEYS = ("file", "kind", "weight", "scale", "nodes", "residents")
 
@@ -267,6 +277,7 @@ class Reading:
         given: Path -> value for everything that the file says (an item count for a list), normalized.
         places: Path -> where it stands: the value for single values, the key for sections.
         problems: Every mistake found.
+        remarks: What is no mistake, and people should know.
         scenario: The result, if there is no mistake.
     """
 
@@ -274,6 +285,7 @@ class Reading:
     given: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     scenario: Scenario | None = None
 
 
@@ -284,6 +296,7 @@ class Walk:
         """Begin with a file as it is shown, the folder that its paths start from, and where to collect."""
         self.file, self.directory = file, directory
         self.given, self.places, self.problems = reading.given, reading.places, reading.problems
+        self.remarks = reading.remarks
 
     def report(self, place: Place, path: str, message: str | Callable[[], str]) -> None:
         """Note a mistake; what takes time to word is worded only while mistakes are still listed."""
@@ -318,7 +331,7 @@ class Walk:
         """Keys, values and paths of a map; a key that stands there twice is a mistake."""
         first: dict[str, int] = {}
         for key, value in node.items:
-            here = f"{path}.{clean(key.text)}".lstrip(".")
+            here = f"{path}.{clean(key.text.strip())}".lstrip(".")
             if key.text in first:
                 again = f"this key stands here twice (first in line {first[key.text]}); keep one of them"
                 self.report(key.place, here, again)
@@ -333,6 +346,17 @@ class Walk:
                 self.given[path] = None
             return
         if not isinstance(node, MapNode):
+            if isinstance(node, ScalarNode) and node.plain:
+                glued = re.match(r"([A-Za-z_]+)\s*([:=])\s*(\S+)", node.text)
+                if glued and glued[1] in shape.keys:
+                    missing = "a space is missing after the colon" if glued[2] == ":" else "a colon is missing, not ="
+                    wanted = f"{missing}; write {glued[1]}: {clean(glued[3])}"
+                    self.report(node.place, f"{path}.{glued[1]}".lstrip("."), wanted)
+                    return
+                if node.text in shape.keys:
+                    wanted = f"the colon is missing; write {node.text}: and its value behind or below it"
+                    self.report(node.place, f"{path}.{node.text}".lstrip("."), wanted)
+                    return
             listed = ", ".join(f"{key}: ..." for key in list(shape.keys)[:3])
             self.report(node.place, path, f"{_what(node)} stands where a section belongs; write lines such as {listed}")
             return
@@ -340,18 +364,26 @@ class Walk:
             part = shape.keys.get(key.text)
             if part is None:
                 self.report(key.place, here, lambda key=key, value=value: self.advice(key.text, value, path, shape))  # type: ignore[misc]
+                meant = nearest(key.text.strip().lower(), shape.keys, 0.8)
+                if meant and not isinstance(value, ScalarNode) and all(other.text != meant for other, _ in node.items):
+                    self.read(shape.keys[meant], value, f"{path}.{meant}".lstrip("."))
                 continue
             self.places[here] = value.place if isinstance(part, Leaf | Text) else key.place
             self.read(part, value, here)
         present = {key.text for key, _ in node.items}
         for name in shape.required:
             if name not in present:
-                missing = f"this line is missing; add {name}: {_example(shape.keys[name])}"
+                missing = f"{_MISSING}; add {name}: {_example(shape.keys[name])}"
                 self.report(node.place, f"{path}.{name}".lstrip("."), missing)
 
     def listing(self, shape: Listing, node: Node, path: str) -> None:
         """Read a list of sections."""
         if not isinstance(node, ListNode):
+            first = node.items[0][0] if isinstance(node, MapNode) and node.items else None
+            if first is not None and first.text[:1] in tuple(DASHES):
+                wanted = f"write - {clean(first.text[1:].strip())}: ..."
+                self.report(first.place, path, f"a list item begins with a plain dash and a space; {wanted}")
+                return
             keys = f"{{{', '.join(f'{key}: ...' for key in shape.item.keys)}}}"
             none = "" if shape.low else ", or [] for none"
             self.report(
@@ -409,6 +441,8 @@ class Walk:
         if parameter.choices:
             value = node.text
         problem = value_problem(parameter, value)
+        if parameter.choices == PREDICTABLE and value in _REPEATED:
+            problem = f"{value} only repeats a rule; predict what happens under the rules, such as decision_share"
         if problem:
             self.report(node.place, path, problem)
             return None
@@ -440,6 +474,12 @@ class Walk:
             self.report(node.place, path, f"{clean(text)!r} is not a name; {wanted}")
         else:
             self.given[path] = Path(os.path.normpath(self.directory / text)) if shape.file else text
+        if node.cut and (path.rpartition(".")[2] in ("name", "label", "description") or path.startswith("reasons.")):
+            lost = clean(node.cut)
+            self.remarks.append(
+                f"line {node.place.line}, {path}: the text ends before {lost}, for # begins a comment; if that belongs to "
+                "the text, put the whole text in quotes"
+            )
 
     def reasons(self, shape: Reasons, node: Node, path: str) -> None:
         """Texts by the paths that they are about."""
@@ -530,7 +570,10 @@ def _advice(name: str, value: Node, path: str, shape: Section) -> str:
         return "merging with << is not read here; write the lines out, or extend another scenario with extends:"
     if empty and re.fullmatch("[0-9]+", name):
         return "a key cannot be a number; if this is the rest of one, write it with a point (0.5), not with a comma"
-    glued = re.fullmatch(r"([A-Za-z_]+)(:\s*|\s+)(\S+)", name)
+    odd = odd_space(name)
+    if odd:
+        return odd
+    glued = re.fullmatch(r"([A-Za-z_]+)(:\s*|\s*+=\s*|\s+)(\S+)", name)
     if empty and glued and glued[1] in shape.keys:
         missing = "space after the colon" if glued[2][0] == ":" else "colon"
         return f"a {missing} is missing; write {glued[1]}: {glued[3]}"
@@ -617,13 +660,27 @@ def _read(path: Path, shown: str, extended: bool = False) -> Reading:
     reading = Reading(path)
     walk = Walk(shown, Path(os.path.abspath(path)).parent, reading)
     try:
-        root = parse(text_of(path, shown), shown)
-        _check_version(root)
+        root, breaches, touched = parse_on(text_of(path, shown), shown)
+        if root is not None:
+            _check_version(root)
     except ScenarioError as error:
         reading.problems += error.problems
         return reading
-    walk.section(FILE, root, "")
-    _resolve_against(walk)
+    if root is not None:
+        walk.section(FILE, root, "")
+        _resolve_against(walk)
+    if breaches:  # what was read beside them is incomplete: nothing is said of lines that may be missing
+        known = [
+            problem
+            for problem in reading.problems
+            if problem.line not in touched
+            and not problem.message.startswith(_MISSING)
+            and not (problem.message.startswith("nothing stands") and problem.line + 1 in touched)
+        ]
+        reading.problems[:] = sorted(
+            [*breaches, *known], key=lambda problem: (problem.line or MAX_BYTES, problem.column)
+        )
+        return reading
     complete = True
     if "extends" in reading.given and not extended:
         parent = _parent(walk, reading, shown)
@@ -700,7 +757,8 @@ def _parent(walk: Walk, reading: Reading, shown: str) -> Reading | None:
             circle = False
         if circle:
             return refuse(f"{name} extends this file, in a circle; remove one of the two lines")
-        wanted = f"extend {further}, or copy what you need"
+        base = name if name in shipped() else clean(name)
+        wanted = f"extend {further}, or begin with a copy of its rules: cej-sim new my.yaml --from {base}"
         return refuse(f"{name} itself extends {further}, and only one level is read; {wanted}")
     if parent.problems:
         first = parent.problems[0]
@@ -801,8 +859,8 @@ def _together(walk: Walk, reading: Reading, shown: str) -> Scenario:
                 late = f"month {month} lies after the end, month {months}"
                 report(f"{late}; write a month up to {months}, or raise months", path, "months")
 
-    network_file = _network_file(given, report) if sound("network") else None
-    return Scenario(
+    network_file = _network_file(given, places, report, reading.problems)
+    scenario = Scenario(
         name=given.get("name") or _word(reading.path.stem),
         values=values,
         label=given.get("label", ""),
@@ -816,6 +874,9 @@ def _together(walk: Walk, reading: Reading, shown: str) -> Scenario:
         reasons=tuple((path[8:], text) for path, text in given.items() if path.startswith("reasons.")),
         path=reading.path,
     )
+    if sound("governance.decide.votes", "events"):
+        walk.remarks += vote_remarks(scenario)
+    return scenario
 
 
 def _items(given: Mapping[str, Any], path: str, parameters: Iterable[Parameter] = ()) -> list[dict[str, Any]]:
@@ -857,8 +918,18 @@ def _event_problems(values: Mapping[str, Value], events: Sequence[Event]) -> Ite
             sure |= changes
 
 
-def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> NetworkFile | None:
-    """The network to import, if there is one; read once, so that its mistakes show with the others."""
+def _network_file(
+    given: Mapping[str, Any], places: Mapping[str, Place], report: Callable[..., None], problems: Sequence[Problem]
+) -> NetworkFile | None:
+    """The network to import, if there is one; read once, so that its mistakes show with the others.
+
+    What the scenario says wrongly about it is left out then.
+    """
+    wrong = {problem.path.split(".")[1] for problem in problems if problem.path.startswith("network.")}
+    if any(f"network.{key}" not in PARAMETERS and key not in _IMPORT_KEYS for key in wrong):
+        wrong |= {"kind", "weight", "nodes"}  # one of them may be misspelt
+    if any(problem.path == "network" for problem in problems) or (wrong and "network.file" not in given):
+        return None
     if "network.file" not in given:
         for key in _IMPORT_KEYS[1:]:
             paths = [path for path in given if f"{path}.".startswith(f"network.{key}.")]
@@ -868,10 +939,13 @@ def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> Netw
         return None
     if "network.generate" in given:
         report("generate and file exclude each other; keep one of them", "network.generate")
-        return None
-    if "network.kind.column" not in given and ("network.kind.map" in given or "network.kind.default" in given):
+    mapped = "network.kind.map" in given or "network.kind.default" in given
+    if "network.kind.column" not in given and mapped and "kind" not in wrong:
         report("the map of kinds needs the column that it maps; add column: ...", "network.kind")
-        return None
+        wrong.add("kind")
+    for one, other in (("nodes", "kind"), ("kind", "residents"), ("scale", "weight")):  # the one needs the other
+        if one in wrong:
+            wrong.add(other)
     fields = {
         "kind_column": "network.kind.column",
         "kind_map": "network.kind.map",
@@ -881,8 +955,9 @@ def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> Netw
         "residents": "network.residents",
         "nodes": "network.nodes",
     }
-    more = {name: given[path] for name, path in fields.items() if path in given}
-    if "network.residents.generate" in given:
+    sound = {name: path for name, path in fields.items() if path.split(".")[1] not in wrong}
+    more = {name: given[path] for name, path in sound.items() if path in given}
+    if "network.residents.generate" in given and "residents" not in wrong:
         more["residents"] = given["network.residents.generate"]
     if "kind_map" in more:
         more["kind_map"] = tuple(sorted(more["kind_map"].items()))
@@ -893,8 +968,10 @@ def _network_file(given: Mapping[str, Any], report: Callable[..., None]) -> Netw
     try:
         read_network(network_file)
     except NetworkError as error:
-        for line in error.lines:
-            report(" ".join(line.split()), "network.file")
+        for line, about in zip(error.lines, error.about, strict=True):
+            here = [about, *(path for path in reversed(_ancestors(about)) if path != "network"), "network.file"]
+            path = next((path for path in here if path in places), "network.file")
+            report(" ".join(line.split()), path, "network.file")
     return network_file
 
 

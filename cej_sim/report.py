@@ -162,26 +162,31 @@ def html_report(
         _tables(table, titles) if others and table is not None else _summary(monthly, first, months),
         _predictions(predictions, prediction_titles or titles) if predictions is not None else "",
         _log(changes, monthly, titles) if changes is not None else "",
-        _meanings(monthly.columns),
+        meanings(monthly.columns),
         _reproduce(command, runs, seed, version, last_month(monthly)),
     ]
-    told = "".join(f"<p><strong>Note:</strong> {_text(remark)}</p>" for remark in remarks)
+    return document(heading, _facts(runs, len(titles) > 1, seed, version), remarks, sections)
+
+
+def document(heading: str, facts: str, remarks: Sequence[str], sections: Iterable[str]) -> str:
+    """A complete page: heading, what it is and is not, what to know before reading on, and sections of HTML."""
+    told = "".join(f"<p><strong>Note:</strong> {escaped(remark)}</p>" for remark in remarks)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(heading)}</title>
+<title>{escaped(heading)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
 <header>
-<h1>{_text(heading)}</h1>
+<h1>{escaped(heading)}</h1>
 <div class="honest">
 <p><strong>Illustration, not prediction.</strong> This page shows what a model of a community coalition does under the
 rules given to it. It can show what follows from assumptions; it cannot say what will happen in a town.</p>
-<p>{_text(_facts(runs, len(titles) > 1, seed, version))}</p></div>
+<p>{escaped(facts)}</p></div>
 {told}
 </header>
 <main>
@@ -194,7 +199,8 @@ rules given to it. It can show what follows from assumptions; it cannot say what
 # Small pieces
 
 
-def _text(value: object) -> str:
+def escaped(value: object) -> str:
+    """A value as HTML text."""
     return escape(str(value), quote=True)
 
 
@@ -213,46 +219,50 @@ def _facts(runs: int, paired: bool, seed: int, version: str) -> str:
 
 
 def _image(data: bytes, alt: str) -> str:
-    return f'<img src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}" alt="{_text(alt)}">'
+    return f'<img src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}" alt="{escaped(alt)}">'
 
 
-def _header_row(cells: Sequence[tuple[str, bool]]) -> str:
+def header_row(cells: Sequence[tuple[str, bool]]) -> str:
+    """Headings of a table, each with whether its column holds numbers."""
     row = "".join(
-        f'<th role="columnheader" scope="col" class="{"number" if number else "words"}">{_text(text)}</th>'
+        f'<th role="columnheader" scope="col" class="{"number" if number else "words"}">{escaped(text)}</th>'
         for text, number in cells
     )
     return f'<thead role="rowgroup"><tr role="row">{row}</tr></thead>'
 
 
-def _cell(label: str, content: str, kind: str = "words") -> str:
+def data_cell(label: str, content: str, kind: str = "words") -> str:
     """A cell; ``content`` is HTML, ``label`` names it where a narrow screen shows rows as cards."""
-    return f'<td role="cell" data-label="{_text(label)}" class="{kind}"><span>{content}</span></td>'
+    return f'<td role="cell" data-label="{escaped(label)}" class="{kind}"><span>{content}</span></td>'
 
 
-def _row(head: str, cells: Iterable[str]) -> str:
+def table_row(head: str, cells: Iterable[str]) -> str:
+    """A row of cells as ``data_cell`` makes them; ``head`` is HTML."""
     return f'<tr role="row"><th role="rowheader" scope="row">{head}</th>{"".join(cells)}</tr>'
 
 
-def _family_row(family: str, columns: int) -> str:
+def family_row(family: str, columns: int) -> str:
+    """A row that heads the rows of a family of metrics."""
     return (
         f'<tr role="row" class="family"><th role="rowheader" scope="rowgroup" colspan="{columns}">'
-        f"{_text(FAMILIES[family])}</th></tr>"
+        f"{escaped(FAMILIES[family])}</th></tr>"
     )
 
 
-def _table(caption: str, head: str, rows: Iterable[str]) -> str:
+def html_table(caption: str, head: str, rows: Iterable[str]) -> str:
+    """A table."""
     return (
-        f'<table role="table"><caption>{_text(caption)}</caption>{head}'
+        f'<table role="table"><caption>{escaped(caption)}</caption>{head}'
         f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>\n'
     )
 
 
-def _named(metric: Metric) -> str:
+def named(metric: Metric) -> str:
     """A metric's label with its better direction."""
     if metric.better == "neither":
-        return _text(label_of(metric))
+        return escaped(label_of(metric))
     mark = f'<span role="img" aria-label="{_DIRECTIONS[metric.better]}">{arrow(metric)}</span>'
-    return f"{_text(label_of(metric))}&nbsp;{mark}"
+    return f"{escaped(label_of(metric))}&nbsp;{mark}"
 
 
 def _swatch(place: int) -> str:
@@ -263,9 +273,10 @@ def _swatch(place: int) -> str:
     return f'<svg class="swatch" width="42" height="8" aria-hidden="true">{line}</svg>'
 
 
-def _paragraphs(text: str) -> str:
+def paragraphs(text: str) -> str:
+    """A text as HTML, blank lines between paragraphs."""
     blocks = (" ".join(block.split()) for block in text.replace("\r", "").split("\n\n"))
-    return "".join(f"<p>{_text(block)}</p>" for block in blocks if block)
+    return "".join(f"<p>{escaped(block)}</p>" for block in blocks if block)
 
 
 # Sections
@@ -276,23 +287,28 @@ def _compared(
 ) -> str:
     parts = [f"<section><h2>{'What was compared' if len(titles) > 1 else 'What was run'}</h2>\n"]
     for place, (name, title) in enumerate(titles.items()):
-        parts.append(f"<h3>{_swatch(place)}{_text(title)}</h3><p class='soft'>Scenario <code>{_text(name)}</code></p>")
-        parts.append(_paragraphs(descriptions.get(name, "")))
+        parts.append(
+            f"<h3>{_swatch(place)}{escaped(title)}</h3><p class='soft'>Scenario <code>{escaped(name)}</code></p>"
+        )
+        parts.append(paragraphs(descriptions.get(name, "")))
     if differences:
         for row in differences:
             if len(row) != len(titles) + 1:
                 raise ValueError(
                     f"differing rules: {row[0] if row else 'a row'} needs a value for each of {len(titles)} scenarios"
                 )
-        head = _header_row([("Rule", False), *((title, False) for title in titles.values())])
+        head = header_row([("Rule", False), *((title, False) for title in titles.values())])
         rows = [
-            _row(
-                f"<code>{_text(worded(str(rule)))}</code>",
-                (_cell(title, _text(_plain(value))) for title, value in zip(titles.values(), values, strict=True)),
+            table_row(
+                f"<code>{escaped(worded(str(rule)))}</code>",
+                (
+                    data_cell(title, escaped(_plain(value)))
+                    for title, value in zip(titles.values(), values, strict=True)
+                ),
             )
             for rule, *values in differences
         ]
-        listed = _table("Rules that differ; all others are the same", head, rows)
+        listed = html_table("Rules that differ; all others are the same", head, rows)
         opened = " open" if len(differences) <= 12 else ""
         parts.append(f"<details{opened}><summary>The {len(differences)} rules that differ</summary>{listed}</details>")
     return "".join(parts) + "</section>\n"
@@ -311,12 +327,12 @@ def _trajectories(
     )
     parts.append(" The dotted upright line marks the end of the grant.</p>" if ends else "</p>")
     if len(titles) > 1:
-        items = "".join(f"<li>{_swatch(place)}{_text(title)}</li>" for place, title in enumerate(titles.values()))
+        items = "".join(f"<li>{_swatch(place)}{escaped(title)}</li>" for place, title in enumerate(titles.values()))
         parts.append(f'<ul class="key">{items}</ul>')
     chosen = [metric for metric in metrics_in(monthly.columns) if metric.name in KEY_METRICS]
     for family, heading in FAMILIES.items():
         figures = [
-            _figure(
+            html_figure(
                 plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
                 _panel_alt(monthly, titles, metric),
                 label_of(metric),
@@ -326,7 +342,7 @@ def _trajectories(
             if metric.family == family
         ]
         if figures:
-            parts.append(f'<h3>{_text(heading)}</h3><div class="grid">{"".join(figures)}</div>')
+            parts.append(f'<h3>{escaped(heading)}</h3><div class="grid">{"".join(figures)}</div>')
     return "".join(parts) + "</section>\n"
 
 
@@ -336,9 +352,10 @@ def _hint(metric: Metric) -> str:
     return "; ".join(part for part in (unit, better) if part)
 
 
-def _figure(data: bytes, alt: str, caption: str, hint: str = "") -> str:
-    small = f"<small>{_text(hint)}</small>" if hint else ""
-    return f"<figure><figcaption>{_text(caption)}{small}</figcaption>{_image(data, alt)}</figure>\n"
+def html_figure(data: bytes, alt: str, caption: str, hint: str = "") -> str:
+    """A PNG picture with its caption, in the page itself."""
+    small = f"<small>{escaped(hint)}</small>" if hint else ""
+    return f"<figure><figcaption>{escaped(caption)}{small}</figcaption>{_image(data, alt)}</figure>\n"
 
 
 def _panel_alt(monthly: pd.DataFrame, titles: Mapping[str, str], metric: Metric) -> str:
@@ -361,9 +378,11 @@ def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> 
         alt = f"{title}, {when(month)}: " + ", ".join(
             f"{word} {100 * mean:.0f}%" for word, mean in zip(steps.index, steps["mean"], strict=True)
         )
-        figures.append(_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title))
+        figures.append(
+            html_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title)
+        )
     spread = " Black lines show the middle 80% of runs." if runs > 1 else ""
-    who, whose = (_text(worded(word)) for word in ("residents", "Residents"))
+    who, whose = (escaped(worded(word)) for word in ("residents", "Residents"))
     return (
         f"<section><h2>The {who}' staircase: seats, votes, say, ideas</h2>\n"
         f"<p>{whose}' share of each, {when(month)}. Hatched: <strong>seats</strong> and <strong>votes</strong>, "
@@ -376,12 +395,12 @@ def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> 
 
 def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     parts = ["<section><h2>Differences, and how sure they are</h2>\n<ul>"]
-    parts += [f"<li>{_text(note)}</li>" for note in notes(table)]
+    parts += [f"<li>{escaped(note)}</li>" for note in notes(table)]
     parts.append("</ul>\n")
     for name_a, name_b, pair in pairs(table):
         a, b = titles.get(name_a, name_a), titles.get(name_b, name_b)
         if len(pair) < len(table):
-            parts.append(f"<h3>{_text(a)} and {_text(b)}</h3>")
+            parts.append(f"<h3>{escaped(a)} and {escaped(b)}</h3>")
         months = sorted(int(month) for month in pair["month"].unique())
         parts.append(_settings(pair, a, b))
         parts.append("<h3>What happened</h3>")
@@ -392,7 +411,7 @@ def _tables(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
             rest = [metric.name for metric in METRICS if metric.name not in KEY_METRICS]
             more = _outcomes(here, a, b, f"{caption}: the other outcomes", rest)
             if more:
-                parts.append(f"<details><summary>The other outcomes, {_text(when(month))}</summary>{more}</details>")
+                parts.append(f"<details><summary>The other outcomes, {escaped(when(month))}</summary>{more}</details>")
     return "".join(parts) + "</section>\n"
 
 
@@ -401,15 +420,15 @@ def _predictions(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         return ""
     columns = (("What was expected", False), ("Difference", True), ("95% interval", True), ("Pairs of runs", True))
     rows = [
-        _row(
-            _text(line.said),
+        table_row(
+            escaped(line.said),
             (
-                _cell("Difference", line.difference or "none", "number"),
-                _cell("95% interval", line.interval or "none", "number"),
-                _cell("Pairs of runs", line.runs or "none", "number"),
-                _cell(
+                data_cell("Difference", line.difference or "none", "number"),
+                data_cell("95% interval", line.interval or "none", "number"),
+                data_cell("Pairs of runs", line.runs or "none", "number"),
+                data_cell(
                     "What came out",
-                    _text(f"{line.verdict}: {line.remark}" if line.remark else line.verdict),
+                    escaped(f"{line.verdict}: {line.remark}" if line.remark else line.verdict),
                     "better" if line.verdict in (judged.AS_EXPECTED, judged.SURPRISE) else "unsure",
                 ),
             ),
@@ -417,38 +436,38 @@ def _predictions(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         for line in judged.lines(table, titles)
     ]
     return (
-        f"<section><h2>Predictions</h2>\n<p>{_text(judged.HOW_TO_READ)}</p>"
-        + _table("What was expected, and what came out", _header_row([*columns, ("What came out", False)]), rows)
+        f"<section><h2>Predictions</h2>\n<p>{escaped(judged.HOW_TO_READ)}</p>"
+        + html_table("What was expected, and what came out", header_row([*columns, ("What came out", False)]), rows)
         + "</section>\n"
     )
 
 
 def _settings(pair: pd.DataFrame, a: str, b: str) -> str:
     rows = [
-        _row(
-            _text(label),
+        table_row(
+            escaped(label),
             (
-                _cell(a, line.a, "number"),
-                _cell(b, line.b, "number"),
-                _cell("Difference", line.difference, "number"),
-                _cell("95% interval", line.interval or "none", "number"),
+                data_cell(a, line.a, "number"),
+                data_cell(b, line.b, "number"),
+                data_cell("Difference", line.difference, "number"),
+                data_cell("95% interval", line.interval or "none", "number"),
             ),
         )
         for label, line in setting_lines(pair)
     ]
     if not rows:
         return ""
-    head = _header_row(
+    head = header_row(
         [("Setting", False), (a, True), (b, True), ("Difference", True), ("95% interval", True)],
     )
-    return "<h3>What the scenarios set</h3>" + _table("Set by the rules in force; not an outcome", head, rows)
+    return "<h3>What the scenarios set</h3>" + html_table("Set by the rules in force; not an outcome", head, rows)
 
 
 def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collection[str]) -> str:
     chosen = [line for line in lines(pair, names) if line.metric.nature == "happened"]
     if not chosen:
         return ""
-    head = _header_row(
+    head = header_row(
         [
             ("Outcome", False),
             (a, True),
@@ -465,29 +484,29 @@ def _outcomes(pair: pd.DataFrame, a: str, b: str, caption: str, names: Collectio
     for line in chosen:
         if line.metric.family != family:
             family = line.metric.family
-            rows.append(_family_row(family, 7))
+            rows.append(family_row(family, 7))
         rows.append(
-            _row(
-                _named(line.metric),
+            table_row(
+                named(line.metric),
                 (
-                    _cell(a, line.a, "number"),
-                    _cell(b, line.b, "number"),
-                    _cell("Difference", line.difference, "number"),
-                    _cell("95% interval", line.interval or "none", "number"),
-                    _cell("Effect size", line.effect, "number"),
-                    _cell("Who does better", words(line)),
+                    data_cell(a, line.a, "number"),
+                    data_cell(b, line.b, "number"),
+                    data_cell("Difference", line.difference, "number"),
+                    data_cell("95% interval", line.interval or "none", "number"),
+                    data_cell("Effect size", line.effect, "number"),
+                    data_cell("Who does better", words(line)),
                 ),
             )
         )
-    return _table(caption, head, rows)
+    return html_table(caption, head, rows)
 
 
 def _verdict_words(a: str, b: str) -> Callable[[Line], str]:
     def words(line: Line) -> str:
         if line.verdict in ("a", "b"):
-            return f'<span class="better">{_text(a if line.verdict == "a" else b)}</span>'
+            return f'<span class="better">{escaped(a if line.verdict == "a" else b)}</span>'
         if line.verdict in ("higher", "lower"):
-            return f'{_text(b)} is {line.verdict} <span class="soft">(no better direction)</span>'
+            return f'{escaped(b)} is {line.verdict} <span class="soft">(no better direction)</span>'
         return f'<span class="unsure">{line.verdict}</span>'
 
     return words
@@ -507,17 +526,19 @@ def _summary(monthly: pd.DataFrame, name: str, months: Iterable[int]) -> str:
                 metric for metric in metrics_in(monthly.columns) if metric.family == family and metric.nature == nature
             ]
             if chosen and nature == "happened":
-                rows.append(_family_row(family, len(shown) + 1))
+                rows.append(family_row(family, len(shown) + 1))
             for metric in chosen:
                 spread = []
                 for month in shown:
                     row = cells[metric.name, month]
                     mean, low, high = (format_value(row[key], metric) for key in ("mean", "low", "high"))
                     plain = mean == low == high or metric.unit == "yes/no"
-                    spread.append(_cell(when(month), mean if plain else f"{mean} [{low}, {high}]", "number"))
-                rows.append(_row(_named(metric), spread))
+                    spread.append(data_cell(when(month), mean if plain else f"{mean} [{low}, {high}]", "number"))
+                rows.append(table_row(named(metric), spread))
         if rows:
-            parts.append(_table(caption, _header_row([("", False), *((when(month), True) for month in shown)]), rows))
+            parts.append(
+                html_table(caption, header_row([("", False), *((when(month), True) for month in shown)]), rows)
+            )
     return "".join(parts) + "</section>\n"
 
 
@@ -566,7 +587,7 @@ def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]
         return intro + "<p>Nothing was logged.</p></section>\n"
     kinds = list(dict.fromkeys(zip(summary["event"], summary["category"], strict=True)))
     found = {(row["scenario"], row["event"], row["category"]): row for row in records(summary)}
-    head = _header_row([("Event", False), *((title, False) for title in titles.values())])
+    head = header_row([("Event", False), *((title, False) for title in titles.values())])
     rows = []
     for event, category in kinds[:LOG_ROWS]:
         label = event.replace("_", " ")
@@ -574,7 +595,7 @@ def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]
         for name, title in titles.items():
             row = found.get((name, event, category))
             cells.append(
-                _cell(
+                data_cell(
                     title,
                     "never"
                     if row is None
@@ -584,45 +605,46 @@ def _log(changes: pd.DataFrame, monthly: pd.DataFrame, titles: Mapping[str, str]
                     ),
                 )
             )
-        kind = f'<small class="soft">({_text(category.replace("_", " "))})</small>'
-        rows.append(_row(f"{_text(label[:1].upper() + label[1:])} {kind}", cells))
+        kind = f'<small class="soft">({escaped(category.replace("_", " "))})</small>'
+        rows.append(table_row(f"{escaped(label[:1].upper() + label[1:])} {kind}", cells))
     left = len(kinds) - LOG_ROWS
     note = f"<p>{left} rarer kinds of events are not shown.</p>" if left > 0 else ""
-    return intro + _table("Most frequent events", head, rows) + note + "</section>\n"
+    return intro + html_table("Most frequent events", head, rows) + note + "</section>\n"
 
 
-def _meanings(columns: Collection[str]) -> str:
-    head = _header_row([(word, False) for word in ("Measure", "Definition", "Unit", "Better", "Column")])
+def meanings(columns: Collection[str]) -> str:
+    """The section that defines the metrics among some columns."""
+    head = header_row([(word, False) for word in ("Measure", "Definition", "Unit", "Better", "Column")])
     rows: list[str] = []
     for family in FAMILIES:
         chosen = [metric for metric in metrics_in(columns) if metric.family == family]
         if chosen:
-            rows.append(_family_row(family, 5))
+            rows.append(family_row(family, 5))
         for metric in chosen:
             direction = "set by the rules, not an outcome" if metric.nature == "set" else _DIRECTIONS[metric.better]
             rows.append(
-                _row(
-                    _text(label_of(metric)),
+                table_row(
+                    escaped(label_of(metric)),
                     (
-                        _cell("Definition", _text(worded(metric.meaning)), "prose"),
-                        _cell("Unit", _text(metric.unit)),
-                        _cell("Better", _text(direction)),
-                        _cell("Column", f"<code>{_text(metric.name)}</code>"),
+                        data_cell("Definition", escaped(worded(metric.meaning)), "prose"),
+                        data_cell("Unit", escaped(metric.unit)),
+                        data_cell("Better", escaped(direction)),
+                        data_cell("Column", f"<code>{escaped(metric.name)}</code>"),
                     ),
                 )
             )
     return (
         "<section><h2>What every measure means</h2>\n<details><summary>Definitions, units, directions</summary>"
-        + _table("All measures of the monthly table", head, rows)
+        + html_table("All measures of the monthly table", head, rows)
         + "</details></section>\n"
     )
 
 
 def _reproduce(command: str | None, runs: int, seed: int, version: str, months: int) -> str:
-    how = f"<pre><code>{_text(command)}</code></pre>" if command else ""
+    how = f"<pre><code>{escaped(command)}</code></pre>" if command else ""
     return (
         f"<section><h2>How to get these numbers again</h2>\n{how}<p>{runs} {'run' if runs == 1 else 'runs'} of "
-        f"{months} {'month' if months == 1 else 'months'}, seed {seed}, cej_sim {_text(version)}. The same "
+        f"{months} {'month' if months == 1 else 'months'}, seed {seed}, cej_sim {escaped(version)}. The same "
         f"version, seed and scenario files give the same numbers. Versions and scenarios in full stand in "
         f"<code>provenance.json</code> beside this page.</p></section>\n"
     )

@@ -589,7 +589,9 @@ def value_problem(parameter: Parameter, value: object) -> str | None:
             advice = f"did you mean {near[0]}?{f' Write {listed}' if len(parameter.choices) < 10 else ''}"
         return f"{_shown(value)} is not one of the choices; {advice}"
     if parameter.kind == "switch":
-        return None if isinstance(value, bool) else f"{_shown(value)} is not a yes/no value; write true or false"
+        meant_switch = _SWITCHES.get(str(value).strip(_QUOTES).lower())
+        wanted = "true or false" if meant_switch is None else str(meant_switch).lower()
+        return None if isinstance(value, bool) else f"{_shown(value)} is not a yes/no value; write {wanted}"
     whole = parameter.kind == "count"
     span = f"a {'whole ' if whole else ''}number from {_digits(low)} to {_digits(high)}"
     wanted = f"{span} ({parameter.unit})"
@@ -612,10 +614,26 @@ def value_problem(parameter: Parameter, value: object) -> str | None:
     return None
 
 
+#: Words for yes and no, and signs that programs set in place of plain quotes.
+_SWITCHES = {word: True for word in ("yes", "on", "true", "1", "y")} | {
+    word: False for word in ("no", "off", "false", "0", "n", "none")
+}
+_QUOTES = " \t'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a"
+
+
 def _meant(text: str, whole: bool) -> float | None:
-    """The number somebody meant by a text such as ``50%``, ``0,5``, ``1,000`` (where whole) or a number in quotes."""
-    match = re.fullmatch(r"([-+]?[0-9., _]*[0-9][.]?(?:e[-+]?[0-9]{1,3})?)\s*(%?)", text.strip(), re.IGNORECASE)
-    if match is None or len(text) > 40:
+    """The number somebody meant by a text such as ``50%``, ``0,5``, ``1/2``, ``off``, ``1,000`` (where whole), or one
+    in quotes or with a comma behind it."""
+    if len(text) > 40:
+        return None
+    text = text.strip(_QUOTES).rstrip(",; \t").strip(_QUOTES)
+    if text.lower() in ("off", "none"):
+        return 0.0
+    part = re.fullmatch(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})", text)
+    if part and int(part[2]) > 0:
+        return float(f"{int(part[1]) / int(part[2]):.12g}")
+    match = re.fullmatch(r"([-+]?[0-9., _]*[0-9][.]?(?:e[-+]?[0-9]{1,3})?)\s*(%?)", text, re.IGNORECASE)
+    if match is None:
         return None
     digits = re.sub("[ _]", "", match[1])
     if whole and re.fullmatch(r"[-+]?[0-9]{1,3}([.,][0-9]{3})+", digits):
@@ -650,6 +668,21 @@ def vote_remark(values: Mapping[str, Value]) -> str | None:
         return None
     counted = ", ".join(f"{bloc} {100.0 * share / total:.0f}%" for bloc, share in shares.items())
     return f"the votes add up to {total:.6g}, so they count in proportion: {counted} where all are there"
+
+
+def vote_remarks(scenario: Scenario) -> list[str]:
+    """The same for the start and for every event that sets votes; a motion is taken to be the only one that passes."""
+    now = dict(scenario.values)
+    found = [remark for remark in [vote_remark(now)] if remark]
+    for event in sorted(scenario.events, key=lambda event: event.month):
+        changed = now | dict(event.set)
+        if any(path.startswith("governance.decide.votes.") for path, _ in event.set):
+            remark = vote_remark(changed)
+            if remark:
+                when = f"from month {event.month} on" + (", if the motion passes" if event.by == "motion" else "")
+                found.append(f"{when}, {remark}")
+        now = changed if event.by == "mandate" else now
+    return found
 
 
 def budget_problems(values: Mapping[str, Value], running: bool = False) -> list[tuple[str, str]]:

@@ -1,11 +1,11 @@
-"""The commands for sweeps: sweep, retry, merge and reproduce."""
+"""The commands for sweeps: sweep, retry, merge, analyze and reproduce."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,8 @@ from cej_sim.talking import (
     duration,
     progress,
     say,
+    show,
+    show_files,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ Directory = Annotated[str, typer.Argument(metavar="DIR", help="The directory of 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for function in (sweep, retry, merge, reproduce):
+    for function in (sweep, retry, merge, analyze, reproduce):
         app.command()(function)
 
 
@@ -102,11 +104,12 @@ def sweep(
         if dry_run:
             _estimate(asked, directory, hands, part)
             return
-        _say_resumed(directory)
+        remaining = _say_resumed(directory)
         title = f"{asked.title}, {count(len(part.cells(len(runner.Plan(asked)))), 'cell')}"
         if part.of > 1:
             title += f" (shard {part})"
-        with _going_on(command(context)), progress(title, "cells", LINE_EVERY) as advance:
+        shown = progress(title, "cells", LINE_EVERY) if remaining else nullcontext(lambda *_: None)
+        with _going_on(command(context)), shown as advance:
             done = runner.sweep(
                 asked,
                 directory,
@@ -116,6 +119,8 @@ def sweep(
                 command=command(context),
                 progress=lambda so_far: advance(so_far.done + so_far.failed, so_far.cells, so_far.failed),
             )
+    if not remaining:
+        print(f"{directory}: this sweep is finished; nothing is left to compute")
     _report(done)
 
 
@@ -149,6 +154,46 @@ def merge(
 
         done = runner.merge(directories, out)
     _report(done)
+
+
+def analyze(
+    context: typer.Context,
+    directory: Directory,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Analyze this outcome; may be given several times. `all` takes every one that was kept.",
+            show_default="the key outcomes",
+        ),
+    ] = None,
+    months: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--month",
+            metavar="M",
+            help="Analyze this month; may be given several times. Pictures show the last.",
+            show_default="24, 60, 120 and the last",
+        ),
+    ] = None,
+) -> None:
+    """Say what a sweep shows and how surely: tables, pictures and a page in DIR/analysis."""
+    with _mistakes():
+        from cej_sim.sweeps import page
+
+        wrong = [text for text in months or [] if not re.fullmatch("[0-9]{1,6}", text)]
+        if wrong:
+            raise InputError(*(f"--month: {text[:30]} is not a month; write a whole number" for text in wrong))
+        done = page.write(
+            directory,
+            metrics=metrics or None,
+            months=[int(text) for text in months] if months else None,
+            command=command(context),
+            progress=lambda doing: say(f"{directory}: {doing} ..."),
+        )
+    show(page.summary(done.found, done.about))
+    show_files([done.directory / page.PAGE, done.directory])
 
 
 def reproduce(
@@ -218,22 +263,27 @@ def _workers(text: str | None) -> int | None:
     return int(text)
 
 
-def _say_resumed(directory: Path) -> None:
-    """Say what is there already."""
+def _say_resumed(directory: Path) -> bool:
+    """Say what is there already; whether anything is left to compute."""
+    from cej_sim.sweeps.runner import is_finished
     from cej_sim.sweeps.store import LEDGER, Ledger
 
-    if (directory / LEDGER).is_file():
-        ledger = Ledger(directory)
-        try:
-            if ledger.about():
-                done, failed = ledger.counts()
-                missing = ledger.missing_parts()
-                if done + failed:
-                    say(f"{directory}: {count(done, 'cell')} done before" + (f", {failed} failed" if failed else ""))
-                for part in missing[:NAMED]:
-                    say(f"Note: rows/{part.name} or its probes are missing or damaged; its cells are computed again.")
-        finally:
-            ledger.close()
+    if not (directory / LEDGER).is_file():
+        return True
+    ledger = Ledger(directory)
+    try:
+        if not ledger.about():
+            return True
+        missing = ledger.missing_parts()
+        if is_finished(directory) and not missing:
+            return False
+        done, failed = ledger.counts()
+        say(f"{directory}: {count(done, 'cell')} done before" + (f", {failed} failed" if failed else ""))
+        for part in missing[:NAMED]:
+            say(f"Note: rows/{part.name} or its probes are missing or damaged; its cells are computed again.")
+        return True
+    finally:
+        ledger.close()
 
 
 def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) -> None:

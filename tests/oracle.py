@@ -12,7 +12,7 @@ this is how one would write the model in Mesa alone, which makes it the baseline
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import floor, sqrt
 from types import SimpleNamespace
@@ -698,13 +698,13 @@ class Oracle(mesa.Model):
 
     # 1 convene
 
-    def seats(self, table: Table) -> tuple[int, int]:
-        """Seats open to residents and institutions."""
+    def seats(self, table: Table, sitting: Collection[type[Person]] = ()) -> tuple[int, int]:
+        """Seats of residents and institutions, of those who may join by now or are said to sit already."""
         rules = self.rules
         residents = institutions = 0
-        if self.month >= rules.convene_residents_from:
+        if self.month >= rules.convene_residents_from or Resident in sitting:
             residents = half_up(rules.convene_seats_residents * table.residents)
-        if self.month >= rules.convene_institutions_from:
+        if self.month >= rules.convene_institutions_from or Institution in sitting:
             institutions = half_up(rules.convene_seats_institutions * table.institutions)
         left = rules.convene_table_cap - 1
         if residents + institutions > left:
@@ -1476,24 +1476,30 @@ class Oracle(mesa.Model):
     def seat_share(self) -> float:
         if self.coalition.alive == 0.0:
             return 0.0
-        seats = [self.seats(table) for table in self.tables]
+        seats = [self.seats(table, sitting(table)) for table in self.tables]
         return sum(r for r, _ in seats) / sum(r + i + 1 for r, i in seats)
 
     def vote_share(self) -> float:
-        """Formal votes over the blocs that have seats, mean over tables."""
+        """Formal votes over the blocs that have seats or sit, mean over tables."""
         if self.coalition.alive == 0.0:
             return 0.0
         rules, share = self.rules, 0.0
         for table in self.tables:
-            r, i = self.seats(table)
+            here = sitting(table)
+            r, i = self.seats(table, here)
             residents, institutions, backbone = r, i, 1.0
             if rules.decide_votes_counted == "blocs":
-                residents = rules.decide_votes_residents if r else 0.0
-                institutions = rules.decide_votes_institutions if i else 0.0
+                residents = rules.decide_votes_residents if r or Resident in here else 0.0
+                institutions = rules.decide_votes_institutions if i or Institution in here else 0.0
                 backbone = rules.decide_votes_backbone
             total = residents + institutions + backbone
             share += table.share * residents / total if total > 0.0 else 0.0
         return share
+
+
+def sitting(table: Table) -> set[type[Person]]:
+    """The kinds of which somebody is a member at a table."""
+    return {type(person) for person in table.people if person.member}
 
 
 def highest(score: dict[Person, float], number: int) -> list[Person]:

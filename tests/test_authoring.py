@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML, YAMLError
 from worlds import any_scenario
 
-from cej_sim import authoring, cli, reading
+from cej_sim import authoring, cli, nodes, reading
 from cej_sim.authoring import EDITOR_LINE, SCHEMA_FILE, AuthoringError, create, schema, schema_text, starter
 from cej_sim.reading import check, load, shipped
 from cej_sim.scenario import PARAMETERS, Scenario
@@ -174,7 +174,7 @@ def test_single_values_are_judged_alike(path, value):
     text = f"{text.rstrip()} {value}\n"
     walked = reading.Reading(Path("case.yaml"))
     walk = reading.Walk("case.yaml", Path(), walked)
-    walk.section(reading.FILE, reading.parse(text, "case.yaml"), "")
+    walk.section(reading.FILE, nodes.parse(text, "case.yaml"), "")
     assert is_valid(text) == (not walked.problems), walked.problems
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -79,6 +80,71 @@ def test_votes_without_seats_and_seats_without_votes():
     rescaled = plain({"governance.decide.votes.residents": 1})
     assert "Residents hold 58.8% of the votes" in told(rescaled)
     assert "rescaled to 100%" in told(rescaled)
+
+
+def test_who_has_no_vote_is_told_in_words():
+    votes = "governance.decide.votes"
+    all_but = plain({f"{votes}.residents": 0.25, f"{votes}.institutions": 0.75, f"{votes}.backbone": 0})
+    assert "Residents hold a quarter of the votes, institutions 75% and the backbone none." in told(all_but)
+
+
+def test_what_a_motion_needs_depends_on_the_votes():
+    votes = "governance.decide.votes"
+    motion = (Event(12, "motion", (("governance.convene.naming", 0.5),)),)
+
+    def said(residents: float, institutions: float, backbone: float) -> str:
+        shares = {"residents": residents, "institutions": institutions, "backbone": backbone}
+        return told(plain({f"{votes}.{bloc}": share for bloc, share in shares.items()}, events=motion))
+
+    assert "which at the start the votes of residents reach alone" in said(0.6, 0.3, 0.1)
+    assert "which at the start the votes of institutions reach alone" in said(0.1, 0.6, 0.3)
+    assert "which at the start no bloc's votes reach without another's" in said(0.4, 0.3, 0.3)
+    assert "there is at most one vote in 6 months" in said(0.4, 0.3, 0.3)
+
+
+def test_rounding_leaves_no_crumbs():
+    text = told(shipped("schools_not_prisons"))
+    assert "after that and facilitation nothing is left for coordination at the start" in text
+    for scenario in all_shipped():
+        assert "e-" not in told(scenario).replace("one-", "").split(), scenario.name
+        assert "e-1" not in told(scenario)
+
+
+def test_organizing_that_can_never_be_paid_is_told_so_throughout():
+    text = told(shipped("autonomous_movement"))
+    assert "It can never pay for organizing." in text
+    assert "more money for organizing" not in text
+    assert "The movement, which nobody in the coalition pays, answers to residents and not to the coalition" in text
+    later = Event(24, "mandate", (("governance.decide.budget_max.organizing", 0.3),))
+    text = told(replace(shipped("autonomous_movement"), events=(later,)))
+    assert "Unless the rules change, it cannot pay for organizing." in text
+    assert "more with more money for organizing" in text
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
+def test_degrees_stand_where_a_sentence_wants_them(level):
+    everywhere = [rule.path for rule in RULES if rule.unit == "share" and not rule.path.startswith("governance.decide")]
+    text = told(plain(dict.fromkeys(everywhere, level)))
+    for wrong in ("hardly (", "the most affected hardly", "written not at all", "residents not at all", "unmoved partly",
+                  "nothing not at all", "not at all used", "not at all held"):  # fmt: skip
+        assert wrong not in text
+
+
+def test_committees_and_allies_are_told_with_what_they_do():
+    text = told(plain({"governance.coordinate.structure": 0.8, "governance.advocate.allies": 1.5}))
+    assert "Committees and structures have to be tended, too: they add 0.2 staff-months" in text
+    assert "add a pressure of 0.075 a month for each 100 residents" in text
+
+
+def test_events_tell_the_votes_that_result_and_who_stays_seated():
+    votes = Event(60, "mandate", (("governance.decide.votes.residents", 1.0),))
+    base = {"governance.decide.votes.institutions": 0.4, "governance.decide.votes.backbone": 0.0}
+    text = told(plain({"governance.decide.votes.residents": 0.6, **base}, events=(votes,)))
+    assert "votes of residents: 60% -> 100%" in text
+    assert "residents hold 71.4%, institutions 28.6% and the backbone none" in text
+    text = told(shipped("healthy_start_oakland"))
+    assert "(Residents who sit by then stay and vote; others may join from month 72 on.)" in text
+    assert "share of money at the start: 25%" not in text
 
 
 def test_what_the_backbone_may_decide_alone():
@@ -183,7 +249,11 @@ def test_events_stand_in_dated_order_with_what_they_change():
     assert part.sentences == (
         "Month 12, by order (mandate): votes of residents: 30% -> 50%.",
         "  (1 rule named there stays as set.)",
+        "  (The votes then add up to 120% and are rescaled: residents hold 41.7%, institutions 41.7% and the backbone "
+        "16.7%.)",
         "Month 48, if a vote passes (motion): votes of residents: 50% -> 60%.",
+        "  (The votes then add up to 130% and are rescaled: residents hold 46.2%, institutions 38.5% and the backbone "
+        "15.4%.)",
     )
     barred = plain({"governance.reform.motions_about": "no_votes"}, events=events)
     assert "by a motion, which the rules keep from coming to a vote" in told(barred)
@@ -192,7 +262,13 @@ def test_events_stand_in_dated_order_with_what_they_change():
 
 def test_the_funder_and_the_network():
     assert "decides on renewal in months 36 and 72" in told(plain())
-    assert "There is no grant" in told(plain({"funder.grant": 0}))
+    for none in ("funder.grant", "funder.grant_end"):
+        text = told(plain({none: 0}))
+        assert "There is no grant" in text
+        assert "what members give, for there is no grant" in text
+    text = told(plain({"funder.grant_end": 1}))
+    assert "A funder gives 6 staff-months in the first month only" in text
+    assert "There is no grant" not in text
     assert "never up for renewal" in told(plain({"funder.cycle": 120}))
     assert "residents really have half of the say" in told(plain({"funder.power_shift": 0.5}))
     assert "a small world" in told(plain({"network.generate": "small_world"}))
@@ -287,6 +363,29 @@ def test_every_value_with_its_file_and_line(tmp_path):
     assert "parent.yaml:4" in text
     with pytest.raises(ValueError, match="has mistakes"):
         resolved(reading.read(tmp_path / "missing.yaml"))
+
+
+@pytest.mark.parametrize("columns", [80, 90, 100, 140])
+def test_paths_are_broken_behind_dots_only(columns, tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "schema_version: 1\nextends: community_led\n"
+        "events:\n  - month: 3\n    by: mandate\n    set:\n      governance.decide.budget_min.coordination: .1\n"
+    )
+    read = reading.read(tmp_path / "a.yaml")
+    console = Console(width=columns)
+    with console.capture() as capture:
+        console.print(render_resolved(read, columns))
+    lines = [
+        line.split("  ")[0].strip() if line[:1] != " " else line.split()[0]
+        for line in capture.get().splitlines()
+        if line
+    ]
+    shown, paths = set(lines), [row.path for row in resolved(read)]
+    for path in paths:
+        parts = [part for part in re.split(r"(?<=[.])", path) if part]
+        pieces = {"".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)}
+        assert shown & pieces, path
+        assert any(piece in shown for piece in pieces if path.endswith(piece)), path
 
 
 @pytest.mark.parametrize("name", reading.shipped())
@@ -411,9 +510,9 @@ def test_the_commands_print_and_refuse(capsys, monkeypatch, tmp_path):
 def test_texts_of_a_file_cannot_move_the_cursor(capsys, tmp_path):
     path = tmp_path / "odd.yaml"
     path.write_text(
-        'schema_version: 1\nlabel: "a\u202eb \u2066c"\n'
-        'community:\n  groups:\n    - {name: "x\u202ey [red]z", share: 1}\n'
-        'reasons: {community.groups: "two\\nlines \u200f"}\n',
+        'schema_version: 1\nlabel: "a\u00adb \u200cc"\n'
+        'community:\n  groups:\n    - {name: "x\u00ady [red]z", share: 1}\n'
+        'reasons: {community.groups: "two\\nlines \u200d"}\n',
         encoding="utf-8",
     )
     for arguments in (

@@ -32,11 +32,11 @@ label: {label}
 months: 24
 community: {{residents: 30, institutions: 4}}
 """
-VOTES = "governance: {decide: {votes: {residents: .1, institutions: .6, backbone: .3}}}\n"
+VOTES = "governance: {decide: {strategy: 0, strategy_max: 0, votes: {residents: .1, institutions: .6, backbone: .3}}}\n"
 EXPECT = """\
 expect:
-  - {metric: vote_share, month: 12, direction: down, against: ./old.yaml}
-  - {metric: vote_share, month: 24, direction: up, against: old.yaml}
+  - {metric: structural_effort, month: 12, direction: down, against: ./old.yaml}
+  - {metric: structural_effort, month: 24, direction: up, against: old.yaml}
 """
 QUICK = ["--runs", "2", "--seed", "3"]
 
@@ -176,7 +176,7 @@ def test_compare_judges_what_is_in_the_command(capsys: pytest.CaptureFixture[str
     assert found["against"].tolist() == ["old", "old"]
     assert found["runs"].tolist() == [2, 2]
     compared = pd.read_csv("out/comparison.csv").set_index(["metric", "month"])
-    wanted = compared.loc[("vote_share", 24), ["a", "b", "difference"]]
+    wanted = compared.loc[("structural_effort", 24), ["a", "b", "difference"]]
     assert found.loc[1, ["a", "b", "difference"]].tolist() == wanted.tolist()
     page = Path("out/report.html").read_text(encoding="utf-8")
     assert "<h2>Predictions</h2>" in page
@@ -461,7 +461,7 @@ def test_results_are_told_even_if_the_bundle_fails(
 # Labels
 
 ROOM = """\
-metrics: {agenda_origin: Our ideas, vote_share: <Ballots> & such}
+metrics: {agenda_origin: Our ideas, structural_effort: <Ballots> & such}
 scenarios: {new: Together, old: "Apart"}
 kinds: {residents: neighbors}
 """

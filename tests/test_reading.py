@@ -398,6 +398,68 @@ def test_a_network_file_with_mistakes_is_named_where_the_scenario_names_it(folde
     assert "tied to themselves" in problems[0].message
 
 
+def test_mistakes_about_a_network_stand_at_their_own_lines_and_all_at_once(folder):
+    write(folder, "source,target,contact\na,b,3\nb,b,1\n", "ties.csv")
+    write(folder, "id,role\na,lead\nb,member\n", "nodes.csv")
+    path = write(
+        folder,
+        """\
+schema_version: 1
+network:
+  file: ties.csv
+  nodes: nodes.csv
+  kind:
+    column: rolle
+    map: {lead: backbone}
+  weight: contacts
+  residents: {generate: nowhere}
+""",
+    )
+    assert [(p.line, p.column, p.path) for p in check(path)] == [
+        (3, 9, "network.file"),
+        (6, 13, "network.kind.column"),
+        (8, 11, "network.weight"),
+        (9, 25, "network.residents.generate"),
+    ]
+    text = path.read_text().replace("rolle", "role").replace("lead: backbone", "leed: backbone, member: institution")
+    write(folder, text.replace("contacts", "contact"))
+    assert [(p.line, p.path) for p in check(path)] == [
+        (3, "network.file"),
+        (3, "network.file"),
+        (7, "network.kind.map"),
+        (7, "network.kind.map.leed"),
+        (9, "network.residents.generate"),
+    ]
+    write(folder, text.replace("nodes.csv", "none.csv").replace("contact\n", "kontact\n"))
+    assert [(p.line, p.path) for p in check(path)][:2] == [(3, "network.file"), (4, "network.nodes")]
+    assert any(p.path == "network.weight" and p.line == 8 for p in check(path))
+
+
+# Notes
+
+
+def notes(folder: Path, text: str) -> list[str]:
+    return read(write(folder, f"schema_version: 1\n{text}")).remarks
+
+
+def test_votes_are_noted_beside_mistakes_and_for_every_event(folder):
+    many = "governance: {decide: {votes: {residents: .6, institutions: .5, backbone: .2}}}\n"
+    assert "add up to 1.3" in notes(folder, many)[0]
+    assert "add up to 1.3" in notes(folder, f"{many}months: 0\n")[0]
+    event = "events: [{month: 60, by: mandate, set: {governance.decide.votes.residents: 1}}]\n"
+    assert notes(folder, f"extends: community_led\n{event}")[-1].startswith("from month 60 on, the votes add up to 1.")
+    motion = event.replace("mandate", "motion")
+    assert "from month 60 on, if the motion passes, the votes" in notes(folder, f"extends: community_led\n{motion}")[-1]
+
+
+def test_texts_that_a_sign_of_comments_cuts_are_noted(folder):
+    (note,) = notes(folder, "label: Group #3's plan\n")
+    assert note.startswith("line 2, label: the text ends before #3's plan, for # begins a comment")
+    assert notes(folder, "label: 'Group #3'\nmonths: 60 #short\nextends: community_led #ours\n") == []
+    assert notes(folder, "label: Group # our plan\nname: ours   # ours\ndescription: a#b\n") == []
+    assert len(notes(folder, "issues: [{name: rents}]\nreasons:\n  issues: they are #1\n")) == 1
+
+
 # Names
 
 
@@ -653,10 +715,14 @@ def test_errors_survive_the_way_to_another_process(folder):
     assert (copy.problems, str(copy)) == (raised.value.problems, str(raised.value))
 
 
-def test_checking_loads_neither_mesa_nor_pandas(folder):
+HEAVY = ("mesa", "pandas", "numba", "llvmlite", "scipy", "networkx", "matplotlib", "pyarrow")
+
+
+@pytest.mark.parametrize(("network", "spared"), [(False, HEAVY), (True, ("mesa", "pandas"))])
+def test_checking_loads_only_what_it_needs(network, spared, folder):
     write(folder, "source,target\na,b\n", "ties.csv")
-    path = write(folder, "schema_version: 1\nnetwork: {file: ties.csv}\n")
-    found = "print(*{'mesa', 'pandas'} & set(sys.modules))"
+    path = write(folder, f"schema_version: 1\nextends: community_led\n{'network: {file: ties.csv}' * network}\n")
+    found = f"print(*{set(spared)} & set(sys.modules))"
     code = f"import sys; from cej_sim.reading import check; assert check({str(path)!r}) == []; {found}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -56,6 +56,7 @@ def desk(tmp_path_factory) -> Path:
     """A folder with the shipped scenarios and every file that the README has the reader save."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    shutil.copytree(ROOT / "experiments" / "quick", folder / "experiments" / "quick")
     for block in BLOCKS:
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
@@ -88,8 +89,9 @@ def test_commands(position, desk, monkeypatch, capsys):
         act(line)
     shown = capsys.readouterr().out
     for path in re.findall(r"^  (results\S*)$", shown, re.MULTILINE):
-        assert Path(path).is_file()
-    computes = any(line.startswith(("cej-sim run", "cej-sim compare")) for line in SHELL[position].splitlines())
+        assert Path(path).exists()
+    begins = ("cej-sim run", "cej-sim compare", "cej-sim sweep")
+    computes = any(line.startswith(begins) for line in SHELL[position].splitlines())
     assert ("Written:" in shown) == computes
 
 
@@ -101,8 +103,10 @@ def test_there_is_something_to_do():
 
 @pytest.mark.parametrize("position", PYTHON)
 def test_python(position, desk, monkeypatch):
-    """Every Python block runs on its own; a text block behind it is what it prints."""
+    """Every Python block runs on its own, if need be with a sweep; a text block behind it is what it prints."""
     monkeypatch.chdir(desk)
+    if "'results/quick/" in BLOCKS[position].text:
+        cej_sim.sweep("experiments/quick/design.yaml", out="results/quick")
     printed = io.StringIO()
     with redirect_stdout(printed):
         exec(compile(BLOCKS[position].text, f"README.md, block {position}", "exec"), {"__name__": "readme"})
@@ -186,7 +190,11 @@ def test_links_lead_somewhere():
     places = [place for place in re.findall(r"\]\(([^)\s]+)\)", TEXT) if "://" not in place]
     assert len(places) > 20
     assert [place for place in places if not (ROOT / place.split("#")[0]).exists()] == []
-    assert set(re.findall(r"https?://[^/)\s]+", TEXT)) <= {"https://mesa.readthedocs.io"}
+    assert set(re.findall(r"https?://[^/)\s]+", TEXT)) <= {
+        "https://mesa.readthedocs.io",
+        "https://duckdb.org",
+        "https://distributed.dask.org",
+    }
 
 
 def test_the_picture_is_of_this_version_and_small_enough_to_ship():

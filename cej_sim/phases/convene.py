@@ -181,12 +181,16 @@ RULES = (
 @kernel
 def seats_at(rules, month, residents, institutions):
     """Seats open to residents and to institutions at a table with that many of each."""
-    r = np.floor(rules.convene_seats_residents * residents + 0.5) if month >= rules.convene_residents_from else 0.0
-    i = (
-        np.floor(rules.convene_seats_institutions * institutions + 0.5)
-        if month >= rules.convene_institutions_from
-        else 0.0
-    )
+    may_r = month >= rules.convene_residents_from
+    may_i = month >= rules.convene_institutions_from
+    return seats_of(rules, may_r, may_i, residents, institutions)
+
+
+@kernel
+def seats_of(rules, may_r, may_i, residents, institutions):
+    """Seats that the rules give to residents and to institutions, each where they may have any."""
+    r = np.floor(rules.convene_seats_residents * residents + 0.5) if may_r else 0.0
+    i = np.floor(rules.convene_seats_institutions * institutions + 0.5) if may_i else 0.0
     room = rules.convene_table_cap - 1.0
     if r + i > room:
         i = np.floor(i * room / (r + i) + 0.5)

@@ -404,7 +404,9 @@ class Plan:
                 for factor, value in zip(design.factors, values, strict=True)
                 if value is not None and factor.scenario in (None, scenario.name)
             }
-            of_issues = {path.partition(".")[2]: changes.pop(path) for path in list(changes) if path not in PARAMETERS}
+            of_issues: dict[str, Any] = {
+                path.partition(".")[2]: changes.pop(path) for path in list(changes) if path not in PARAMETERS
+            }
             changed = scenario.with_values(changes)
             if of_issues:
                 changed = replace(changed, issues=tuple(replace(issue, **of_issues) for issue in changed.issues))

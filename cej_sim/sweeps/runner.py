@@ -39,7 +39,7 @@ DEATHS = 3
 
 #: Deaths in a row, with nothing finished in between and no cell to suspect, after which the sweep stops: by a signal,
 #: which may be anybody's, and by an error of its own.
-STILLBIRTHS, OWN_ERRORS = 30, 3
+STILLBIRTHS, OWN_ERRORS = 30, 2
 
 #: Seconds of work in a batch: the least, and the most where there is so much to do that parts would become too many.
 BATCH_SECONDS, LONGEST_BATCH = 2.0, 60.0
@@ -213,8 +213,18 @@ def compute_here(
     workers: int,
     cell: Compute,
     advance: Callable[[int, int], None],
+    ready: Callable[[], None] | None = None,
 ) -> None:
-    """Compute what waits with so many processes; ``advance`` hears of every batch how many ended and failed.
+    """Compute what waits with so many processes.
+
+    Args:
+        ledger: Where it is put down.
+        plan: Whose cells.
+        todo: What waits.
+        workers: How many processes.
+        cell: What computes a cell.
+        advance: Hears of every batch how many cells ended, and how many failed.
+        ready: Is told once all workers could begin, for measuring; none begins before the others then.
 
     Raises:
         SweepFailure: If the disk is full, or workers cannot be started.
@@ -271,7 +281,7 @@ def compute_here(
             for _ in range(workers):
                 hire()
             for one in crew:
-                if one.ready and not one.batch:
+                if one.ready and not one.batch and ready is None:
                     give(one)
             now = time.monotonic()
             dues = [one.since + limit - now for one in crew if one.current is not None and one.overdue is None]
@@ -291,6 +301,9 @@ def compute_here(
                 if message != "ready":
                     raise SweepFailure(message)
                 one.ready = True
+                if ready is not None and all(other.ready for other in crew):
+                    ready()
+                    ready = None
             else:
                 batch, part = message
                 stillbirths = 0
@@ -345,6 +358,7 @@ def sweep(
     shard = checked_shard(shard)
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise SweepError(f"workers: {workers} is not a number of workers; write a whole number of at least 1")
+    _check_shard(design, shard)
     temporary = tempfile.TemporaryDirectory(prefix="cej_sim-sweep-") if out is None else None
     directory = Path(temporary.name if temporary is not None else out or "")
     with _working_in(directory):
@@ -392,6 +406,12 @@ def checked_shard(shard: Shard | tuple[int, int] | str) -> Shard:
         shown = shard if isinstance(shard, str) else "/".join(map(str, shard))
         raise SweepError(f"shard: {shown[:30]} is not a shard; write i/n with i from 1 to n, such as 1/4")
     return Shard(*numbers)
+
+
+def _check_shard(design: Design, shard: Shard) -> None:
+    cells = len(Plan(design))
+    if shard.of > cells:
+        raise SweepError(f"shard: {shard} has no sense for {cells} cells; write i/n with n up to {cells}")
 
 
 @contextlib.contextmanager
@@ -649,6 +669,7 @@ def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -
     """What a sweep would take, from measuring a run or two of three of its cells; nothing is written."""
     from dataclasses import replace
 
+    _check_shard(design, shard)
     prepare()
     plan = Plan(design)
     cells = shard.cells(len(plan))

@@ -535,7 +535,7 @@ class Ledger:
                     entry.unlink(missing_ok=True)
 
 
-def _chunks(cursor: sqlite3.Cursor, size: int = 10_000) -> Iterator[list[Any]]:
+def _chunks(cursor: sqlite3.Cursor, size: int = 2_000) -> Iterator[list[Any]]:
     while rows := cursor.fetchmany(size):
         yield rows
 
@@ -571,6 +571,7 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
         if about:
             same(directory, about, design, shard)
             made.check()
+            _take_words(directory, made, design)
             return made
         mark = {"software": provenance.SOFTWARE, "format": provenance.FORMAT, "kind": "sweep", "complete": False}
         write_whole(directory / provenance.FILE, _json(mark))
@@ -600,6 +601,18 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
     except BaseException:
         made.close()
         raise
+
+
+def _take_words(directory: Path, ledger: Ledger, design: Design) -> None:
+    """Take over what may change in a design under its sweep: words for people, and the time limit."""
+    now = json.loads(json.dumps(design.to_json()))
+    if now == ledger.about()["design"]:
+        return
+    (directory / CELLS).unlink(missing_ok=True)  # so that the end is written again
+    if design.text:
+        write_whole(directory / DESIGN, design.text.encode())
+    with ledger.transaction() as connection:
+        connection.execute("UPDATE about SET value = ? WHERE name = 'design'", (json.dumps(now),))
 
 
 def _copy_inputs(directory: Path, design: Design) -> None:
@@ -720,7 +733,7 @@ def cell_schema(plan: Plan) -> pa.Schema:
     )  # fmt: skip
 
 
-def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 10_000) -> Iterator[pa.Table]:
+def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 2_000) -> Iterator[pa.Table]:
     """The cells of a sweep with what became of them, some thousand at a time."""
     schema = cell_schema(plan)
     cells = shard.cells(len(plan))
@@ -814,7 +827,7 @@ def in_order(paths: Sequence[tuple[int, Path]], columns: Sequence[str] | None = 
         if not opened:
             continue
         _, own, table, rows = heapq.heappop(opened)
-        limit = min([first for first, *_ in (*waiting[-1:], *opened[:1])], default=None)
+        limit = min([*(first for first, _ in waiting[-1:]), *(first for first, *_ in opened[:1])], default=None)
         count = len(table) if limit is None else int(np.searchsorted(table.column("cell").to_numpy(), limit))
         yield table.slice(0, count)
         if count < len(table):
@@ -932,11 +945,10 @@ class Sweep:
 
     def rows(self, metrics: Sequence[str] | None = None, months: Sequence[int] | None = None) -> pd.DataFrame:
         """All rows, by cell, scenario, run and month: ``cell scenario run month`` and the metrics."""
-        schema = row_schema(self.design)
-        if metrics is not None:
-            schema = pa.schema([schema.field(name) for name in ("cell", "scenario", "run", "month", *metrics)])
         tables = list(self.batches(metrics, months))
-        return (pa.concat_tables(tables) if tables else schema.empty_table()).to_pandas()
+        keys = ("cell", "scenario", "run", "month")
+        fields = [row_schema(self.design).field(name) for name in (*keys, *(metrics or self.design.keep_metrics))]
+        return (pa.concat_tables(tables) if tables else pa.schema(fields).empty_table()).to_pandas()
 
     def probes(self) -> pd.DataFrame:
         """All numbers of probes: ``cell scenario run probe metric month value``."""

@@ -1,0 +1,600 @@
+"""Tables of a sweep hold what they say: known answers come out, intervals cover, nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cej_sim import comparison
+from cej_sim.comparison import BY_NAME, compare_table, records
+from cej_sim.metrics import METRICS
+from cej_sim.sweeps import analysis
+from cej_sim.sweeps.analysis import Study, analyze
+
+
+@dataclass(frozen=True)
+class Factor:
+    """As ``design.Factor``."""
+
+    name: str
+    label: str = "A factor"
+    values: tuple = ()
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    unit: str = "share"
+
+
+def two_level(count: int) -> tuple[Factor, ...]:
+    return tuple(Factor(f"x{i}", f"Factor {i}", (0.0, 1.0)) for i in range(count))
+
+
+def cells_of(factors, values, runs: int = 5) -> pd.DataFrame:
+    table = pd.DataFrame(list(values), columns=[factor.name for factor in factors])
+    table.insert(0, "cell", np.arange(len(table)))
+    table.insert(1, "label", [f"cell {i}" for i in range(len(table))])
+    table["status"], table["runs"], table["seconds"], table["error"], table["seed"] = "done", runs, 0.1, "", "1"
+    return table
+
+
+def rows_of(cells: pd.DataFrame, outcome, names=("a",), months=(24,), runs: int = 5, metrics=("burden",)):
+    """Rows of all finished cells; ``outcome(cell row, scenario number, run, month, metric)``."""
+    rows = []
+    for _, cell in cells[cells["status"] == "done"].iterrows():
+        for s, name in enumerate(names):
+            for run, month in product(range(runs), months):
+                values = {metric: outcome(cell, s, run, month, metric) for metric in metrics}
+                rows.append({"cell": cell["cell"], "scenario": name, "run": run, "month": month, **values})
+    return pd.DataFrame(rows)
+
+
+def study(kind, factors, names=("a",), months=(24,), metrics=("burden",), **more) -> Study:
+    return Study(kind, tuple(names), tuple(factors), tuple(months), tuple(metrics), **more)
+
+
+def at(frame: pd.DataFrame, /, **where) -> pd.DataFrame:
+    for name, value in where.items():
+        frame = frame[frame[name] == value]
+    return frame
+
+
+LUCK = np.random.default_rng(5).normal(size=1000)
+
+
+# Differences and outcomes
+
+
+def test_differences_are_those_of_a_comparison() -> None:
+    rng = np.random.default_rng(3)
+    names = ("a", "b", "c")
+    factors = (Factor("x", values=(1.0, 2.0, 3.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,), (3.0,)], 7)
+    metrics = ("burden", "trust", "decision_share", "seat_share", "policy_wins")
+
+    def outcome(cell, s, run, month, metric):
+        if metric == "seat_share":
+            return 0.1 + 0.2 * (s == 1)
+        return float(cell["x"] * s * 0.3 * (metric != "trust") + rng.normal())
+
+    rows = rows_of(cells, outcome, names, (24, 60), 7, metrics)
+    rows["alive"] = (rng.random(len(rows)) > 0.2).astype(float)
+    found = analyze(study("grid", factors, names, (24, 60), (*metrics, "alive")), cells, [rows], metrics=metrics)
+    table = found.tables["differences"]
+    assert len(table) == 3 * 2 * 2 * len(metrics)
+    for cell in range(3):
+        expected = compare_table(rows[rows["cell"] == cell], "a", ["b", "c"], (24, 60))
+        expected = expected[expected["metric"] != "alive"]
+        keys = ["scenario_b", "month", "metric"]
+        one = at(table, cell=cell).set_index(keys).loc[list(expected[keys].itertuples(index=False, name=None))]
+        for name in ("a", "b", "difference", "ci_low", "ci_high", "effect_size", "p_better", "runs"):
+            np.testing.assert_allclose(one[name], expected[name], rtol=1e-12, atol=1e-15)
+        said = [comparison.verdict(row, BY_NAME[row["metric"]]) for row in records(expected)]
+        words = {"a": "a better", "b": "b better", "higher": "b higher", "lower": "b lower"}
+        assert list(one["verdict"]) == [words.get(word, word) for word in said]
+    outcomes = at(found.tables["outcomes"], cell=1, scenario="b", metric="burden", month=60)
+    values = at(rows, cell=1, scenario="b", month=60)["burden"]
+    assert outcomes["mean"].item() == pytest.approx(values.mean())
+    assert outcomes["sd"].item() == pytest.approx(values.std())
+    assert outcomes["low10"].item() == pytest.approx(values.quantile(0.1))
+    assert outcomes["x"].item() == 2.0
+
+
+@given(
+    st.floats(-1, 1), st.floats(0, 1), st.integers(0, 9), st.sampled_from(METRICS), st.sampled_from(["", "nan", "none"])
+)
+@settings(max_examples=200, deadline=None)
+def test_verdicts_for_arrays_are_those_of_rows(difference, half, runs, metric, odd) -> None:
+    half = math.nan if odd == "nan" else 0.0 if odd == "none" else half
+    row = {"difference": difference, "ci_low": difference - half, "ci_high": difference + half, "runs": runs}
+    arrays = [np.array([row[name]]) for name in ("difference", "ci_low", "ci_high", "runs")]
+    word = analysis.VERDICTS[int(analysis.verdicts(*arrays, [metric])[0])]
+    words = {"a": "a better", "b": "b better", "higher": "b higher", "lower": "b lower"}
+    said = comparison.verdict(row, metric)
+    assert word == words.get(said, said)
+
+
+def test_blocks_do_not_matter(monkeypatch) -> None:
+    factors = two_level(3)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=3))
+    rng = np.random.default_rng(1)
+    rows = rows_of(cells, lambda *_: rng.random(), ("a", "b"), (24, 60))
+    one = study("full_factorial", factors, ("a", "b"), (24, 60), baseline=0)
+    whole = analyze(one, cells, [rows])
+    monkeypatch.setattr(analysis, "_ROWS", 25)
+    for size in (1, 7, 60, 1000):
+        parts = analyze(one, cells, [rows.iloc[i : i + size] for i in range(0, len(rows), size)])
+        for name, table in whole.tables.items():
+            pd.testing.assert_frame_equal(parts.tables[name], table, rtol=1e-12)
+        np.testing.assert_array_equal(parts.verdict, whole.verdict)
+    taken: dict[str, list] = {}
+    streamed = analyze(one, cells, [rows], sink=lambda name, frame: taken.setdefault(name, []).append(frame))
+    assert set(taken) == {"outcomes", "differences", "against_baseline", "precision"}
+    for name, frames in taken.items():
+        pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), whole.tables[name])
+        assert name not in streamed.tables
+
+
+def test_rows_that_do_not_belong_are_refused(monkeypatch) -> None:
+    factors = two_level(1)
+    cells = cells_of(factors, [(0.0,), (1.0,)])
+    rows = rows_of(cells, lambda *_: 1.0)
+    one = study("grid", factors)
+    with pytest.raises(ValueError, match="twice"):
+        analyze(one, cells, [pd.concat([rows.iloc[:1], rows])])
+    monkeypatch.setattr(analysis, "_ROWS", 2)
+    with pytest.raises(ValueError, match="one piece"):
+        analyze(one, cells, [pd.concat([rows.iloc[:3], rows.iloc[5:], rows.iloc[3:5]])])
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="scenario 'z'"):
+        analyze(one, cells, [rows.assign(scenario="z")])
+    with pytest.raises(ValueError, match="cell 9 that"):
+        analyze(one, cells, [rows.assign(cell=rows.cell + 9)])
+    with pytest.raises(ValueError, match="did not keep 'trust'"):
+        analyze(one, cells, [rows], metrics=["trust"])
+    with pytest.raises(ValueError, match="no metric 'luck'"):
+        analyze(one, cells, [rows], metrics=["luck"])
+    with pytest.raises(ValueError, match="did not keep month 7"):
+        analyze(one, cells, [rows], months=[7])
+
+
+# Factorials
+
+
+def test_main_effects_and_interactions_of_a_polynomial() -> None:
+    """y = 2 + 3 x0 - x1 + 4 x0 x1 + luck, levels 0 and 1; common luck cancels to the last digit."""
+    factors = two_level(3)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=3))
+    rows = rows_of(cells, lambda c, s, r, *_: 2 + 3 * c.x0 - c.x1 + 4 * c.x0 * c.x1 + 10 * LUCK[r])
+    found = analyze(study("full_factorial", factors), cells, [rows])
+    main = found.tables["main_effects"]
+    expected = {"x0": 3 + 4 / 2, "x1": -1 + 4 / 2, "x2": 0.0}
+    for name, effect in expected.items():
+        row = at(main, factor=name, level="high - low")
+        assert row["effect"].item() == pytest.approx(effect)
+        assert row["ci_low"].item() == pytest.approx(effect)
+        assert at(main, factor=name, level="1")["effect"].item() == pytest.approx(effect / 2)
+        assert at(main, factor=name, level="0")["effect"].item() == pytest.approx(-effect / 2)
+    pairs = found.tables["interactions"].set_index(["factor_a", "factor_b"])["effect"]
+    # Half the difference of differences.
+    assert pairs["x0", "x1"] == pytest.approx(2.0)
+    assert pairs["x0", "x2"] == pairs["x1", "x2"] == pytest.approx(0.0)
+    assert found.remarks == []
+
+
+def test_main_effects_of_a_grid_and_of_choices() -> None:
+    factors = (
+        Factor("n", values=(10, 20, 40)),
+        Factor("rule", values=("one", "two", "three")),
+        Factor("on", values=(False, True)),
+    )
+    cells = cells_of(factors, product((10.0, 20.0, 40.0), ("one", "two", "three"), (0.0, 1.0)))
+    rows = rows_of(cells, lambda c, s, r, *_: c.n * (1 + 0.1 * s) + 5 * (c.rule == "two") + c.on * c.n, ("a", "b"))
+    found = analyze(study("grid", factors, ("a", "b")), cells, [rows])
+    main = at(found.tables["main_effects"], response="a").set_index(["factor", "level"])["effect"]
+    mean = 70 / 3
+    assert main["n", "10"] == pytest.approx(1.5 * (10 - mean))
+    assert main["n", "high - low"] == pytest.approx(45.0)
+    assert main["rule", "two"] == pytest.approx(10 / 3)
+    assert ("rule", "high - low") not in main
+    assert main["on", "yes"] == pytest.approx(mean / 2)
+    apart = at(found.tables["main_effects"], response="b - a").set_index(["factor", "level"])["effect"]
+    assert apart["n", "high - low"] == pytest.approx(3.0)
+    assert at(found.tables["interactions"], factor_a="n", factor_b="on", response="a")[
+        "effect"
+    ].item() == pytest.approx(15.0)
+    assert any("no lowest and highest" in remark for remark in found.remarks)
+
+
+def test_aliases_of_fractions() -> None:
+    """2^(3-1) with x2 = x0 x1 mixes main effects; 2^(4-1) with x3 = x0 x1 x2 mixes pairs."""
+    base = np.array(list(product((-1.0, 1.0), repeat=2)))
+    third = analysis.aliases([base[:, 0], base[:, 1], base[:, 0] * base[:, 1]], ["a", "b", "c"])
+    assert third["c",] == "a*b"
+    assert third["a", "c"] == "b"
+    base = np.array(list(product((-1.0, 1.0), repeat=3)))
+    fourth = analysis.aliases([*base.T, -base.prod(axis=1)], ["a", "b", "c", "d"])
+    assert fourth["a",] == ""
+    assert fourth["a", "b"] == "-c*d"
+    full = analysis.aliases(list(base.T), ["a", "b", "c"])
+    assert set(full.values()) == {""}
+
+    factors = two_level(3)
+    cells = cells_of(factors, [(a, b, float(a == b)) for a, b in product((0.0, 1.0), repeat=2)])
+    found = analyze(study("fractional_factorial", factors), cells, [rows_of(cells, lambda c, *_: c.x0)])
+    table = found.tables["interactions"]
+    assert at(table, factor_a="x0", factor_b="x1")["aliases"].item() == "x2"
+    assert at(found.tables["main_effects"], factor="x2")["aliases"].unique().tolist() == ["x0*x1"]
+    assert any("cannot tell some main effects" in remark for remark in found.remarks)
+
+
+# Shapley
+
+
+def game(count: int, worth) -> pd.DataFrame:
+    factors = two_level(count)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=count))
+    rows = rows_of(cells, lambda c, s, r, *_: worth(tuple(c[f.name] > 0.5 for f in factors), r), ("A_to_B",))
+    return analyze(study("ablation", factors, ("A_to_B",), baseline=0), cells, [rows])
+
+
+def test_glove_game() -> None:
+    """One left and two right gloves (Shapley and Shubik's example): 2/3, 1/6, 1/6."""
+    table = game(3, lambda s, r: float(s[0] and (s[1] or s[2]))).tables["shapley"].set_index("factor")
+    np.testing.assert_allclose(table["value"], [2 / 3, 1 / 6, 1 / 6])
+    np.testing.assert_allclose(table["share"], [2 / 3, 1 / 6, 1 / 6])
+
+
+def test_additive_game_and_a_shared_interaction() -> None:
+    found = game(3, lambda s, r: 1.0 * s[0] + 2.0 * s[1] + 4.0 * (s[1] and s[2]) + LUCK[r])
+    table = found.tables["shapley"].set_index("factor")
+    np.testing.assert_allclose(table["value"], [1.0, 4.0, 2.0])
+    swaps = found.tables["swaps"].set_index(["factor", "direction"])["effect"]
+    assert swaps["x2", analysis.INTO_A] == pytest.approx(0.0)
+    assert swaps["x2", analysis.OUT_OF_B] == pytest.approx(4.0)
+    assert swaps[analysis.ALL_FACTORS, "all"] == pytest.approx(7.0)
+
+
+@given(st.integers(1, 4).flatmap(lambda n: st.lists(st.floats(-9, 9), min_size=2**n, max_size=2**n)))
+@settings(max_examples=60, deadline=None)
+def test_shapley_is_efficient_symmetric_and_ignores_dummies(worth) -> None:
+    worth = np.array(worth)
+    count = int(np.log2(len(worth)))
+    present = (np.arange(len(worth))[:, None] >> np.arange(count)) & 1 == 1
+    weights = analysis.shapley_weights(present)
+    values = weights @ worth
+    assert values.sum() == pytest.approx(worth[-1] - worth[0], abs=1e-9)
+    # Players change places: values do, too.
+    order = np.roll(np.arange(count), 1)
+    moved = np.zeros_like(worth)
+    moved[present[:, order] @ (1 << np.arange(count))] = worth
+    np.testing.assert_allclose(weights @ moved, values[order], atol=1e-9)
+    # A player who adds nothing gets nothing.
+    lazy = worth[np.arange(len(worth)) & ~1]
+    assert (weights @ lazy)[0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_shapley_needs_all_subsets() -> None:
+    with pytest.raises(ValueError, match="4 subsets of 2 units"):
+        analysis.shapley_weights(np.array([[False, False], [True, False], [True, True]]))
+
+
+def test_no_share_of_what_may_be_nothing() -> None:
+    table = game(2, lambda s, r: (s[0] - s[1]) + 0.001 * LUCK[r] * sum(s)).tables["shapley"]
+    assert table["share"].isna().all()
+    assert table["ci_low"].iloc[0] > 0.9
+
+
+def test_one_unit_at_a_time_gives_swaps_without_averages() -> None:
+    factors = two_level(3)
+    ways = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+    cells = cells_of(factors, [tuple(map(float, way)) for way in ways])
+    rows = rows_of(cells, lambda c, s, r, *_: c.x0 + c.x1 * c.x2 + LUCK[r], ("A_to_B",))
+    found = analyze(study("ablation", factors, ("A_to_B",), baseline=0), cells, [rows])
+    assert not {"main_effects", "shapley", "interactions"} & set(found.tables)
+    assert set(found.tables["swaps"]["direction"]) == {analysis.INTO_A, "all"}
+    assert len(found.tables["against_baseline"]) == 4
+
+
+# Sampled designs
+
+
+def ishigami(x: np.ndarray) -> np.ndarray:
+    return np.sin(x[:, 0]) + 7.0 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+
+
+def sampled(kind: str, x: np.ndarray, y: np.ndarray, *, low=0.0, high=1.0, broken=(), **more):
+    factors = tuple(Factor(f"x{i}", low=low, high=high) for i in range(x.shape[1]))
+    cells = cells_of(factors, x, 1)
+    cells.loc[list(broken), "status"] = "failed"
+    cells.loc[list(broken), "error"] = "ValueError: no"
+    rows = pd.DataFrame({"cell": cells["cell"], "scenario": "a", "run": 0, "month": 24, "burden": y})
+    rows = rows.drop(index=list(broken))
+    return analyze(study(kind, factors, **more), cells, [rows])
+
+
+def test_sobol_of_ishigami() -> None:
+    from SALib.sample import sobol
+
+    problem = {"num_vars": 3, "names": ["x0", "x1", "x2"], "bounds": [[-np.pi, np.pi]] * 3}
+    x = sobol.sample(problem, 1024, calc_second_order=True, seed=7)
+    found = sampled("sobol", x, ishigami(x), low=-np.pi, high=np.pi, second_order=True)
+    table = found.tables["sobol"]
+    np.testing.assert_allclose(table["S1"], [0.3139, 0.4424, 0.0], atol=0.02)
+    np.testing.assert_allclose(table["ST"], [0.5576, 0.4424, 0.2437], atol=0.02)
+    assert (np.abs(table["S1"] - [0.3139, 0.4424, 0.0]) <= table["S1_conf"]).all()
+    assert (np.abs(table["ST"] - [0.5576, 0.4424, 0.2437]) <= table["ST_conf"]).all()
+    second = found.tables["sobol_second"].set_index(["factor_a", "factor_b"])["S2"]
+    assert second["x0", "x2"] == pytest.approx(0.2437, abs=0.03)
+    assert second["x0", "x1"] == pytest.approx(0.0, abs=0.03)
+
+
+def test_sobol_leaves_out_broken_rows_and_the_global_generator() -> None:
+    from SALib.sample import sobol
+
+    problem = {"num_vars": 3, "names": ["x0", "x1", "x2"], "bounds": [[-np.pi, np.pi]] * 3}
+    x = sobol.sample(problem, 128, calc_second_order=False, seed=7)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    one, again = (sampled("sobol", x, ishigami(x), low=-np.pi, high=np.pi).tables["sobol"] for _ in range(2))
+    pd.testing.assert_frame_equal(one, again)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    # A broken cell takes its whole row of the design with it: the rest is a design by itself.
+    broken = sampled("sobol", x, ishigami(x), low=-np.pi, high=np.pi, broken=(3, 4, 638))
+    rest = np.delete(x.reshape(128, 5, 3), [0, 127], axis=0).reshape(-1, 3)
+    alone = sampled("sobol", rest, ishigami(rest), low=-np.pi, high=np.pi)
+    pd.testing.assert_frame_equal(broken.tables["sobol"], alone.tables["sobol"])
+    assert broken.tables["sobol"]["samples"].unique().tolist() == [126]
+    assert any("2 of 128 rows of Saltelli's design left out" in remark for remark in broken.remarks)
+
+
+def test_sobol_of_what_does_not_vary() -> None:
+    x = np.random.default_rng(1).random((8 * 4, 2))
+    found = sampled("sobol", x, np.full(32, 0.3))
+    assert found.tables["sobol"]["S1"].isna().all()
+    assert any("not vary at all" in remark for remark in found.remarks)
+
+
+def test_morris_of_a_linear_function() -> None:
+    from SALib.sample import morris
+
+    problem = {"num_vars": 3, "names": ["x0", "x1", "x2"], "bounds": [[2.0, 6.0]] * 3}
+    x = morris.sample(problem, 12, num_levels=4, seed=3)
+    y = 5.0 * x[:, 0] - 2.0 * x[:, 1] + 1.0
+    table = sampled("morris", x, y, low=2.0, high=6.0).tables["morris"]
+    # Effects of a factor over its whole range, here of width 4.
+    np.testing.assert_allclose(table["mu"], [20.0, -8.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(table["mu_star"], [20.0, 8.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(table["sigma"], 0.0, atol=1e-9)
+    np.testing.assert_allclose(table["mu_star_conf"], 0.0, atol=1e-9)
+    broken = sampled("morris", x, y, low=2.0, high=6.0, broken=(1, 9))
+    assert broken.tables["morris"]["trajectories"].unique().tolist() == [10]
+    np.testing.assert_allclose(broken.tables["morris"]["mu"], [20.0, -8.0, 0.0], atol=1e-9)
+    assert any("2 of 12 trajectories left out" in remark for remark in broken.remarks)
+    odd = sampled("morris", x[:-1], y[:-1], low=2.0, high=6.0)
+    assert "morris" not in odd.tables
+    assert any("not whole trajectories" in remark for remark in odd.remarks)
+
+
+def test_unit_interval() -> None:
+    column = pd.Series([1.0, 10.0, 100.0])
+    np.testing.assert_allclose(analysis.unit_interval(Factor("x", low=1.0, high=100.0, log=True), column), [0, 0.5, 1])
+    np.testing.assert_allclose(analysis.unit_interval(Factor("x", values=(1, 10, 100)), column), [0, 0.5, 1])
+    words = pd.Series(["b", "a", "b"])
+    np.testing.assert_allclose(analysis.unit_interval(Factor("x", values=("a", "b")), words), [1, 0, 1])
+
+
+def test_rank_correlations() -> None:
+    x = np.random.default_rng(4).random((200, 3))
+    found = sampled("latin_hypercube", x, np.exp(3 * x[:, 0]) - 0.8 * x[:, 1])
+    table = found.tables["correlations"].set_index("factor")
+    assert table["correlation"].abs().idxmax() == "x0"
+    assert table.loc["x2", "ci_low"] < 0 < table.loc["x2", "ci_high"]
+    assert found.importance("a", "burden", 24).index[0] == "x0"
+
+
+# What is missing
+
+
+def test_failed_cells_are_told_of() -> None:
+    factors = two_level(2)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2))
+    cells.loc[2, ["status", "error"]] = ["failed", "ValueError: it broke"]
+    cells.loc[3, "status"] = "missing"
+    rows = rows_of(cells, lambda c, s, r, *_: c.x0 + s, ("a", "b"))
+    found = analyze(study("full_factorial", factors, ("a", "b")), cells, [rows])
+    assert not {"main_effects", "shapley", "interactions"} & set(found.tables)
+    assert found.tables["failures"][["cell", "error"]].to_numpy().tolist() == [
+        [2, "ValueError: it broke"],
+        [3, "not computed yet"],
+    ]
+    said = " / ".join(found.remarks)
+    assert "1 cell of 4 failed: 2" in said
+    assert "1 cell of 4 not computed yet: 3" in said
+    assert "left out" in said
+    regions = found.tables["regions"].set_index("verdict")
+    assert regions.loc[analysis.NOT_COMPUTED, "cells"] == 2
+    assert regions["share"].sum() == pytest.approx(1.0)
+    # Every run shows the same difference, but five runs are too few to say so.
+    assert list(found.at("b - a", "burden", 24)["verdict"]) == ["cannot tell"] * 2 + [analysis.NOT_COMPUTED] * 2
+    # A cell said to be done without rows counts as lost.
+    lost = analyze(
+        study("grid", two_level(2)), cells_of(factors, product((0.0, 1.0), repeat=2)), [rows_of(cells, lambda *_: 1.0)]
+    )
+    assert any("without rows: 2, 3" in remark for remark in lost.remarks)
+    assert "main_effects" not in lost.tables
+
+
+def test_nothing_at_all() -> None:
+    factors = two_level(2)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2)).assign(status="missing")
+    found = analyze(study("full_factorial", factors, ("a", "b"), baseline=0), cells, [])
+    assert len(found.tables["failures"]) == 4
+    assert found.tables["verdicts"].empty
+
+
+def test_without_baseline_nothing_is_set_against_it() -> None:
+    factors = (Factor("x", values=(1.0, 2.0, 3.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,), (3.0,)])
+    cells.loc[0, "status"] = "failed"
+    found = analyze(study("one_at_a_time", factors, baseline=0), cells, [rows_of(cells, lambda *_: 1.0)])
+    assert "against_baseline" not in found.tables
+    assert any("others are set against (cell 0)" in remark for remark in found.remarks)
+
+
+def test_ended_coalitions_do_not_count_as_zeros() -> None:
+    factors = two_level(1)
+    cells = cells_of(factors, [(0.0,), (1.0,)])
+    rows = rows_of(cells, lambda c, s, r, *_: 1.0 + c.x0 + 0.1 * r, metrics=("trust",))
+    rows["alive"] = ((rows["cell"] == 0) | (rows["run"] > 1)).astype(float)
+    found = analyze(study("full_factorial", factors, metrics=("trust", "alive")), cells, [rows], metrics=["trust"])
+    assert list(found.tables["outcomes"]["runs"]) == [5, 3]
+    main = at(found.tables["main_effects"], level="high - low")
+    assert main["effect"].item() == pytest.approx(1.0)
+    assert main["runs"].item() == 3
+    assert any("only the runs that every cell" in remark for remark in found.remarks)
+
+
+def test_unequal_runs() -> None:
+    factors = two_level(1)
+    cells = cells_of(factors, [(0.0,), (1.0,)])
+    cells["runs"] = [4, 9]
+    rows = pd.concat(
+        [rows_of(cells[cells["cell"] == c], lambda c, s, r, *_: c.x0 + LUCK[r], runs=n) for c, n in ((0, 4), (1, 9))]
+    )
+    found = analyze(study("full_factorial", factors, baseline=0), cells, [rows])
+    assert at(found.tables["main_effects"], level="high - low")["runs"].item() == 4
+    against = found.tables["against_baseline"]
+    assert against["runs"].item() == 4
+    assert against["difference"].item() == pytest.approx(1.0)
+
+
+# How sure
+
+
+def test_own_luck_is_not_paired() -> None:
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)], 30)
+    rows = rows_of(cells, lambda c, s, r, *_: c.x + LUCK[r], runs=30)
+    common = analyze(study("one_at_a_time", factors, baseline=0), cells, [rows]).tables["against_baseline"]
+    own = analyze(study("one_at_a_time", factors, baseline=0, common_luck=False), cells, [rows])
+    own = own.tables["against_baseline"]
+    assert common["ci_low"].item() == pytest.approx(1.0)
+    from scipy.stats import ttest_ind
+
+    a, b = (at(rows, cell=cell)["burden"] for cell in (0, 1))
+    interval = ttest_ind(b, a, equal_var=False).confidence_interval()
+    assert (own["ci_low"].item(), own["ci_high"].item()) == pytest.approx((interval.low, interval.high))
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1e-2, 10))
+@settings(deadline=None)
+def test_runs_needed_is_the_fewest_that_suffice(deviation, ratio) -> None:
+    target = deviation * ratio
+    need = float(analysis.runs_needed(deviation, target))
+    assert analysis.half_width(deviation, need) <= target
+    assert need == 2 or analysis.half_width(deviation, need - 1) > target
+
+
+def test_precision() -> None:
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)], 20)
+    rows = rows_of(cells, lambda c, s, r, *_: s * c.x * 0.1 * LUCK[r], ("a", "b"), runs=20)
+    aim = analysis.Target("burden", 24, 0.06)
+    found = analyze(study("grid", factors, ("a", "b"), target=aim), cells, [rows])
+    table = found.tables["precision"]
+    deviation = 0.1 * LUCK[:20].std(ddof=1)
+    np.testing.assert_allclose(table["sd"], [deviation, 2 * deviation])
+    np.testing.assert_allclose(table["half_width"], analysis.half_width([deviation, 2 * deviation], 20))
+    assert table["target"].unique().tolist() == [0.06]
+    summary = found.tables["precision_summary"].iloc[0]
+    assert summary["cells"] == 2
+    assert summary["cells_precise"] == (table["half_width"] <= 0.06).sum()
+    assert summary["runs_needed"] == table["runs_needed"].max()
+    usual = analyze(study("grid", factors, ("a", "b")), cells, [rows]).tables["precision"]
+    assert usual["target"].unique().tolist() == [analysis.TARGET]
+
+
+def covered(repetitions: int, runs: int, seed: int) -> dict[str, float]:
+    """How often intervals hold the truth: luck that cells share, and luck of their own; a month a repetition."""
+    rng = np.random.default_rng(seed)
+    factors, months = two_level(2), tuple(range(repetitions))
+    ways = list(product((0.0, 1.0), repeat=2))
+    worth = np.array([0.0, 0.5, -0.3, 1.4])
+    truth = dict(zip(ways, worth, strict=True))
+    into, whole = {"x0": truth[1.0, 0.0], "x1": truth[0.0, 1.0]}, truth[1.0, 1.0]
+    value = {name: (into[name] + whole - into[rest]) / 2 for name, rest in (("x0", "x1"), ("x1", "x0"))}
+    cells = cells_of(factors, ways, runs)
+    index = pd.MultiIndex.from_product([range(4), ["A_to_B"], range(runs), months])
+    frame = index.to_frame(index=False, name=["cell", "scenario", "run", "month"])
+    own = np.array([0.5, 1.0, 0.7, 1.5])[:, None, None] * rng.normal(size=(4, runs, repetitions))
+    shared = worth[:, None, None] + own + rng.normal(size=(1, runs, repetitions))
+    apart = worth[:, None, None] + np.roll(own, 1, axis=1)
+
+    def tables(values, common_luck):
+        one = study("ablation", factors, ("A_to_B",), months, baseline=0, common_luck=common_luck)
+        return analyze(one, cells, [frame.assign(burden=values.ravel())], months=months).tables
+
+    def share(table, true) -> float:
+        assert len(table) == repetitions
+        return float(((table["ci_low"] <= true) & (true <= table["ci_high"])).mean())
+
+    common, alone = tables(shared, True), tables(apart, False)
+    return {
+        "shapley": share(at(common["shapley"], factor="x0"), value["x0"]),
+        "main": share(at(common["main_effects"], factor="x1", level="high - low"), value["x1"]),
+        "interaction": share(common["interactions"], (whole - into["x0"] - into["x1"]) / 2),
+        "baseline": share(at(common["against_baseline"], cell=3), whole),
+        "Welch": share(at(alone["against_baseline"], cell=3), whole),
+        "own luck": share(at(alone["shapley"], factor="x1"), value["x1"]),
+    }
+
+
+def test_intervals_cover_roughly() -> None:
+    for name, share in covered(800, 12, 3).items():
+        assert 0.92 <= share <= 0.98, (name, share)
+
+
+@pytest.mark.slow
+def test_intervals_cover() -> None:
+    """About 95 of 100 intervals hold the truth, in every table, for common and for own luck."""
+    for name, share in covered(20_000, 15, 11).items():
+        assert 0.945 <= share <= 0.955, (name, share)
+
+
+@pytest.mark.slow
+def test_sobol_intervals_cover() -> None:
+    """The bootstrap's intervals hold Ishigami's indices about as often as they say."""
+    truth = {"S1": np.array([0.3139, 0.4424, 0.0]), "ST": np.array([0.5576, 0.4424, 0.2437])}
+    hits = []
+    rng = np.random.default_rng(9)
+    for _ in range(250):
+        # Independent draws: Sobol's sequence is better than its bootstrap knows.
+        a, b = rng.uniform(-np.pi, np.pi, size=(2, 256, 3))
+        mixed = [np.where(np.arange(3) == i, b, a) for i in range(3)]
+        x = np.stack([a, *mixed, b], axis=1).reshape(-1, 3)
+        table = sampled("sobol", x, ishigami(x), low=-np.pi, high=np.pi).tables["sobol"]
+        hits += [np.abs(table[name] - true) <= table[f"{name}_conf"] for name, true in truth.items()]
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_chance_is_counted() -> None:
+    """Where there is no difference at all, one interval in twenty says otherwise, and the page must say so."""
+    rng = np.random.default_rng(8)
+    factors = (Factor("x", low=0.0, high=400.0),)
+    cells = cells_of(factors, [(float(i),) for i in range(400)], 10)
+    frame = pd.MultiIndex.from_product([range(400), ["a", "b"], range(10), [24]]).to_frame(
+        index=False, name=["cell", "scenario", "run", "month"]
+    )
+    found = analyze(study("list", factors, ("a", "b")), cells, [frame.assign(burden=rng.normal(size=len(frame)))])
+    row = at(found.tables["verdicts"], table="differences").iloc[0]
+    assert row["intervals"] == 400
+    assert row["expected_by_chance"] == pytest.approx(20.0)
+    assert 8 <= row["sure"] <= 35
+    regions = found.tables["regions"].set_index("verdict")["cells"]
+    assert regions["cannot tell"] == 400 - row["sure"]
