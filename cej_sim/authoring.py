@@ -305,7 +305,7 @@ def _schema_problem(path: Path) -> str | None:
     except (OSError, ValueError, RecursionError):
         return foreign
     title = content.get("title") if isinstance(content, dict) else None
-    if not isinstance(title, str) or not title.startswith(_TITLE.rstrip("0123456789")):
+    if not isinstance(content, dict) or not isinstance(title, str) or not title.startswith(_TITLE.rstrip("0123456789")):
         return foreign
     comment = content.pop("$comment", None)
     return None if comment == f"{_UNEDITED}{_digest(content)}" else "this schema was edited, and would be replaced"
