@@ -720,7 +720,7 @@ def summary(found: Analysis, about: About) -> list[RenderableType]:
     parts += [Text(f"Note: {remark}.", style="bold dark_orange3") for remark in found.remarks]
     for a, b in found.study.pairs:
         parts.append(_terminal_regions(found, about, a, b, month))
-    for name in ("shapley", "morris", "sobol", "correlations", "main_effects"):
+    for name in ("shapley", "morris", "sobol", "correlations", "main_effects", "swaps"):
         if name in found.tables:
             parts.append(_terminal_effects(found, about, name, month))
             break
