@@ -10,11 +10,10 @@ import codecs
 import io
 import os
 import re
-import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cej_sim import sweeping
+from cej_sim.nodes import plain
 from cej_sim.talking import (
     DONE,
     FAILED,
@@ -35,11 +35,13 @@ from cej_sim.talking import (
     progress,
     say,
     show,
+    show_files,
 )
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from cej_sim.bundle import Gathered
     from cej_sim.comparison import Labels
     from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
@@ -65,13 +67,27 @@ app = typer.Typer(
 
 
 class Request(NamedTuple):
-    """What a command was asked to compute, checked."""
+    """What a command was asked to compute, checked.
+
+    Attributes:
+        scenarios: What to run, with the settings made.
+        against: What else predictions are held against, with the settings made.
+        directory: For the results.
+        runs, seed, months: As for ``runs.compare``.
+        labels: What the labels file says, if one is named.
+        gathered: The files for the bundle, if there is to be one.
+        extra: Further files for it, by name.
+    """
 
     scenarios: list[Scenario]
+    against: list[Scenario]
     directory: Path
     runs: int
     seed: int
     months: int | None
+    labels: Labels | None
+    gathered: Gathered | None
+    extra: dict[str, bytes]
 
 
 # Options that several commands share
@@ -142,9 +158,9 @@ def check(
     for name in files:
         reading = read(name)
         if reading.scenario is not None:
-            print(f"{name}: correct")
+            print(f"{plain(name)}: correct")
             for remark in reading.remarks:
-                print(f"  note: {remark}")
+                print(f"  note: {plain(remark)}")
         else:
             problems += map(str, reading.problems)
             problems += [f"{name}: note: {remark}" for remark in reading.remarks]
@@ -164,19 +180,18 @@ def run(
     labels: Shown = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
-    asked = _prepare([name], runs, seed, months, settings, out, allow_unequal_budgets=True)
+    asked = _prepare([name], runs, seed, months, settings, out, labels, allow_unequal_budgets=True, alone=True)
 
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
 
     (scenario,) = asked.scenarios
-    against = _held_against(scenario, settings or [])
-    words = _words(labels, [scenario, *against])
+    against = asked.against
     for remark in _remarks(asked.scenarios, settings or []):
         say(f"Note: {remark}.")
-    title = f"{_title(scenario, words)}, {count(asked.runs, 'run')}"
+    title = f"{_title(scenario, asked.labels)}, {count(asked.runs, 'run')}"
     if against:
-        title += f", and for its predictions {' and '.join(_title(other, words) for other in against)}"
+        title += f", and for its predictions {' and '.join(_title(other, asked.labels) for other in against)}"
     with progress(title) as advance:
         result = simulate(
             scenario,
@@ -187,13 +202,13 @@ def run(
             against=against,
             command=command(context),
         )
-    result = replace(result, labels=words)
+    result = replace(result, labels=asked.labels)
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
-    files = result.save(asked.directory)
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
-        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)], files)
+        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)])
+    show_files(_saved(result, asked.directory))
 
 
 @app.command()
@@ -225,24 +240,17 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
-    asked = _prepare(names, runs, seed, months, settings, out, allow_unequal_budgets, bundle)
+    asked = _prepare(names, runs, seed, months, settings, out, labels, allow_unequal_budgets, bundle)
 
-    from cej_sim import bundle as packing
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
-    try:
-        gathered = packing.gather([one.path for one in asked.scenarios if one.path is not None] if bundle else [])
-        packing.places(list(gathered[0]))
-    except packing.BundleError as error:
-        raise InputError(*(f"--bundle: {line}" for line in str(error).splitlines())) from None
-    words = _words(labels, asked.scenarios)
     remarks = _remarks(asked.scenarios, settings or [])
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         say(f"Note: {remark}.")
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
         say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
-    titles = " and ".join(_title(scenario, words) for scenario in asked.scenarios)
+    titles = " and ".join(_title(scenario, asked.labels) for scenario in asked.scenarios)
     with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
@@ -254,22 +262,58 @@ def compare(
             allow_unequal_budgets=allow_unequal_budgets,
             command=command(context),
         )
-    result = replace(result, labels=words)
-    files = result.save(asked.directory)
-    if bundle:
-        options = ["--runs", asked.runs, "--seed", asked.seed]
-        options += [] if asked.months is None else ["--months", asked.months]
+    result = replace(result, labels=asked.labels)
+    with result.showing():
+        show([render(result.table, result.titles), *_predictions(result)])
+    files = _saved(result, asked.directory)
+    show_files(files)
+    if bundle and asked.gathered:
+        options = ["--runs", str(asked.runs), "--seed", str(asked.seed)]
+        options += [] if asked.months is None else ["--months", str(asked.months)]
         options += [word for setting in settings or [] for word in ("--set", setting)]
         options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
-        extra = {"labels.yaml": Path(labels).read_bytes()} if labels else {}
         options += ["--labels", "labels.yaml"] if labels else []
-        again = shlex.join(map(str, options))
-        files = [
-            *files,
-            packing.write(Path(bundle), result.scenarios, files, result.provenance, gathered, again, extra),
-        ]
-    with result.showing():
-        show([render(result.table, result.titles), *_predictions(result)], files)
+        _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
+
+
+def _saved(result: Result, directory: Path) -> list[Path]:
+    """Save a result; returns its files.
+
+    Raises:
+        Stop: If the disk fails, or somebody else put something there in the meantime.
+    """
+    from cej_sim.provenance import OutputError
+
+    try:
+        return result.save(directory)
+    except OutputError as error:
+        raise Stop(f"The results were not saved: {error}") from error
+
+
+def _pack(
+    path: Path,
+    result: Result,
+    files: Sequence[Path],
+    gathered: Gathered,
+    options: Sequence[str],
+    extra: dict[str, bytes],
+) -> None:
+    """Pack a result that was saved into a bundle, in which only the bundle's own names of files appear.
+
+    Raises:
+        Stop: If the bundle cannot be written.
+    """
+    from cej_sim import bundle
+
+    try:
+        again = bundle.command(result.scenarios.values(), gathered, options)
+        page = result.report(again).encode("utf-8", "backslashreplace")
+        extra = {**extra, f"{bundle.RESULTS}/report.html": page}
+        said = {**result.provenance, "command": again}
+        written = bundle.write(path, result.scenarios, files, said, gathered, extra)
+    except bundle.BundleError as error:
+        raise Stop(*(f"The bundle was not made: {line}" for line in error.lines)) from error
+    print(f"  {plain(str(written))}")
 
 
 sweeping.add_to(app)
@@ -323,9 +367,9 @@ def new(
         written = create(Path(file), source)
     except (AuthoringError, ScenarioError) as error:
         raise InputError(*str(error).splitlines()) from None
-    print(f"{written[0]}: written; open it in an editor and change a rule")
+    print(f"{plain(str(written[0]))}: written; open it in an editor and change a rule")
     for other in written[1:]:
-        print(f"{other}: written; it tells editors what may stand in a scenario file")
+        print(f"{plain(str(other))}: written; it tells editors what may stand in a scenario file")
 
 
 @app.command()
@@ -346,10 +390,14 @@ def _prepare(
     months: str | None,
     settings: Sequence[str] | None,
     out: str | None,
+    labels: str | None,
     allow_unequal_budgets: bool,
     bundle: str | None = None,
+    alone: bool = False,
 ) -> Request:
-    """The scenarios with the settings made, the numbers, and the directory for the results.
+    """The scenarios with the settings made, the numbers, the directory for the results, and what else is named.
+
+    ``alone`` also reads what predictions of the scenarios are held against.
 
     Raises:
         InputError: With every mistake in names, files, options and settings.
@@ -384,26 +432,53 @@ def _prepare(
         check_output(directory)
     except OutputError as error:
         problems.append(f"--out: {error}")
+    against: list[Scenario | None] = []
+    if alone:
+        against, found = _load(list(computing.wanted_for_predictions(named)), settings or [])
+        problems += [line for line in found if line not in problems]
+    words, extra = None, {}
+    if labels is not None:
+        everybody = [*loaded, *against]
+        words, found = _words(labels, [one.name for one in everybody if one is not None], None in everybody)
+        problems += found
+        extra = {"labels.yaml": Path(labels).read_bytes()} if words is not None else {}
+    gathered = None
     if bundle is not None:
-        from cej_sim.bundle import BundleError, check_bundle
+        from cej_sim import bundle as packing
 
-        try:
-            check_bundle(Path(bundle))
-        except BundleError as error:
-            problems.append(f"--bundle: {error}")
+        tasks: list[Callable[[], Any]] = [lambda: packing.check_bundle(Path(bundle))]
+        if not problems:
+            tasks += [lambda: packing.gather([one.path for one in scenarios if one.path is not None])]
+        for task in tasks:
+            try:
+                gathered = task()
+                if gathered is not None:
+                    packing.places(gathered)
+            except packing.BundleError as error:
+                problems += [f"--bundle: {line}" for line in error.lines]
     if problems:
         raise InputError(*problems)
-    return Request(scenarios, directory, numbers["runs"], numbers["seed"], numbers.get("months"))
+    return Request(
+        scenarios,
+        [one for one in against if one is not None],
+        directory,
+        numbers["runs"],
+        numbers["seed"],
+        numbers.get("months"),
+        words,
+        gathered,
+        extra,
+    )
 
 
 def _folder(names: Iterable[str], settings: Sequence[str] = ()) -> str:
     """A directory name from scenario names and settings: ``a-vs-b``, ``a-vs-b-with-decide.rule-majority``."""
 
-    def plain(text: str) -> str:
+    def as_name(text: str) -> str:
         return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
-    changed = "".join(f"-with-{plain(setting.removeprefix('governance.'))}" for setting in settings)
-    return ("-vs-".join(plain(name) or "scenario" for name in names) + changed)[:120]
+    changed = "".join(f"-with-{as_name(setting.removeprefix('governance.'))}" for setting in settings)
+    return ("-vs-".join(as_name(name) or "scenario" for name in names) + changed)[:120]
 
 
 def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scenario | None], list[str]]:
@@ -425,35 +500,17 @@ def _load(names: Sequence[str], settings: Sequence[str] = ()) -> tuple[list[Scen
     return scenarios, problems
 
 
-def _held_against(scenario: Scenario, settings: Sequence[str]) -> list[Scenario]:
-    """The scenarios that a scenario's predictions are held against, but for itself, with the settings made.
-
-    Raises:
-        InputError: With every mistake in them.
-    """
-    from cej_sim.runs import wanted_for_predictions
-
-    loaded, problems = _load(list(wanted_for_predictions({scenario.name: scenario})), settings)
-    if problems:
-        raise InputError(*problems)
-    return [other for other in loaded if other is not None]
-
-
-def _words(file: str | None, scenarios: Sequence[Scenario]) -> Labels | None:
-    """What a labels file says, if one is named.
-
-    Raises:
-        InputError: With every mistake in it.
-    """
-    if file is None:
-        return None
+def _words(file: str, scenarios: Sequence[str], incomplete: bool) -> tuple[Labels | None, list[str]]:
+    """What a labels file says, and its mistakes, a line each; names of scenarios are known only if all were read."""
     from cej_sim.labels import read_labels
     from cej_sim.reading import ScenarioError
 
     try:
-        return read_labels(file, [scenario.name for scenario in scenarios])
+        return read_labels(file, scenarios), []
     except ScenarioError as error:
-        raise InputError(*str(error).splitlines()) from None
+        return None, [
+            str(problem) for problem in error.problems if not (incomplete and problem.path.startswith("scenarios."))
+        ]
 
 
 def _title(scenario: Scenario, words: Labels | None) -> str:
@@ -509,16 +566,21 @@ def status(arguments: Sequence[str]) -> int:
     """Run the command line with these arguments; returns the exit status."""
     given = list(arguments)
     try:
+        os.getcwd()
+    except OSError:
+        say("cej-sim: the folder in which it was started is gone; change to another one (cd) and try again")
+        return WRONG_INPUT
+    try:
         answer = app(given or ["--help"], prog_name="cej-sim", standalone_mode=False, obj=given)
     except InputError as error:
-        say("\n".join(error.args))
+        say(*error.args)
         return WRONG_INPUT
     except USAGE_ERROR as error:
         command = error.ctx.command_path if getattr(error, "ctx", None) else "cej-sim"
         say(f"{command}: {_one_line(error.format_message())} (see {command} --help)")
         return WRONG_INPUT
     except Stop as stop:
-        say("\n".join(stop.args))
+        say(*stop.args)
         return stop.status
     except (KeyboardInterrupt, typer.Abort):
         answer = INTERRUPTED
@@ -528,7 +590,7 @@ def status(arguments: Sequence[str]) -> int:
         say(f"cej-sim failed: {type(error).__name__}: {_one_line(str(error))} (set {DEBUG}=1 to see where)")
         return FAILED
     if answer == INTERRUPTED:
-        say("\nStopped.")
+        say("", "Stopped.")
     return int(answer or DONE)
 
 

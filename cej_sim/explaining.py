@@ -215,7 +215,7 @@ class _Rules:
         if line == "organizing" and not self.organizers:
             return 0.0
         share = self.look(f"decide.budget.{line}") if line != "action" else self.left_for_action()
-        return float(self.look("funder.grant")) * float(share)
+        return float(self.look("funder.grant")) * float(share) * (self.look("funder.grant_end") > 0)
 
     def never_pays(self, line: str) -> bool:
         """Whether the coalition can never give money to a line, as its rules stand and will be set."""
@@ -443,7 +443,7 @@ def _votes(s: _Rules) -> list[str]:
 
 def _money(s: _Rules) -> list[str]:
     """What the money pays for at the start, and how far that can be changed."""
-    grant = s["funder.grant"]
+    grant = s["funder.grant"] if s.look("funder.grant_end") else 0
     shares = {line: float(s[f"decide.budget.{line}"]) for line in BUDGET_LINES[:-1]}
     shares["action"] = s.left_for_action()
     paid = sorted((line for line in shares if shares[line] > 0), key=lambda line: -shares[line])
@@ -817,9 +817,13 @@ def _fund(s: _Rules) -> list[str]:
     each = f"members give up to {counted(s['funder.contribution'], 'staff-months')} a month each"
     if s.look("funder.contribution") == 0:
         each = "members give no money of their own"
-    if grant == 0 or end <= 1:
-        s.without_effect("there is no grant", *judged, "funder.cycle", "funder.grant_end", "coefficients.bar")
+    if grant == 0 or end == 0:
+        other = "funder.grant_end" if grant == 0 else "funder.grant"
+        s.without_effect("there is no grant", *judged, "funder.cycle", other, "coefficients.bar")
         return [f"There is no grant; {each}."]
+    if end == 1:
+        s.without_effect("the grant is never up for renewal", *judged, "funder.cycle", "coefficients.bar")
+        return [f"A funder gives {counted(grant, 'staff-months')} in the first month only; {each}."]
     last = f"from month {end} on there is none" if end <= s.months else "it does not end within the scenario"
     said = [f"A funder gives {counted(grant, 'staff-months')} a month (1 pays one full-time person); {last}; {each}."]
     renewals = list(range(cycle, min(end - 1, s.months) + 1, cycle))

@@ -7,8 +7,10 @@ import difflib
 import io
 import itertools
 import math
+import re
 import stat
 import warnings
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +21,7 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
+from cej_sim.nodes import UNSEEN, plain
 from cej_sim.scenario import NETWORK_FAMILIES, NetworkFile
 from cej_sim.state import BACKBONE, INSTITUTION, KINDS, Ties
 
@@ -26,6 +29,10 @@ from cej_sim.state import BACKBONE, INSTITUTION, KINDS, Ties
 MAX_BYTES = 200_000_000
 #: More mistakes in the ties of one file are counted, not listed.
 MOST_PROBLEMS = 10
+
+
+# What no table of plain text holds.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class NetworkError(ValueError):
@@ -394,6 +401,12 @@ def _table(path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]) -
     Rows that cannot be read are left out and told in ``wrong``.
     """
     text = _text(path, data)
+    control = _CONTROL.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise NetworkError(
+            f"{path}:{line}: holds a control character (U+{ord(control[0]):04X}); save the table as plain text (UTF-8)"
+        )
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -401,9 +414,9 @@ def _table(path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]) -
     try:
         for cells in reader:
             line = reader.line_num
-            if not any(cell.strip() for cell in cells):
-                continue
             cells = [cell.strip() for cell in cells]
+            if not any(cells):
+                continue
             if header is None:
                 header = cells
                 missing = [name for name in needed if name not in header]
@@ -412,7 +425,7 @@ def _table(path: Path, data: bytes, needed: tuple[str, ...], wrong: list[str]) -
                         f"{path}:{line}: has no column {' and no column '.join(missing)}; the first line must name the "
                         f"columns {' and '.join(needed)}, and names {_some(header)}"
                     )
-                twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+                twice = [name for name, times in Counter(header).items() if times > 1]
                 if twice:
                     raise NetworkError(f"{path}:{line}: two columns are called {_some(twice)}; rename one")
                 continue
@@ -486,11 +499,12 @@ def _tally(counts: Mapping[str, int]) -> str:
 
 
 def _name(node: str, attributes: Mapping[str, Any]) -> str:
-    """What people call a node."""
-    for column in ("name", "label"):
-        if attributes.get(column) not in (None, ""):
-            return str(attributes[column])
-    return node
+    """What people call a node, on one line, of signs that show."""
+    for text in (attributes.get("name"), attributes.get("label"), node):
+        seen = "" if text is None else UNSEEN.sub(" ", str(text)).strip()
+        if seen:
+            return seen
+    return plain(node)
 
 
 def _word(value: Any) -> str:
@@ -595,9 +609,9 @@ def _ties(
             continue
         strength = 0.0
         try:
-            strength = _strength(file, given, f"{file.path}{where}: the tie {names[a]} - {names[b]}")
+            strength = _strength(file, given)
         except NetworkError as error:
-            problems += error.lines
+            problems += [f"{file.path}{where}: the tie {names[a]} - {names[b]} {line}" for line in error.lines]
         merged[pair] = max(strength, merged.get(pair, 0.0))
         first.setdefault(pair, where)
     if problems:
@@ -612,24 +626,24 @@ def _ties(
     )
 
 
-def _strength(file: NetworkFile, given: Mapping[str, Any], tie: str) -> float:
+def _strength(file: NetworkFile, given: Mapping[str, Any]) -> float:
     """The strength of one tie in [0, 1]."""
     if file.weight is None:
         return 1.0
     value = given.get(file.weight)
     if value is None:
-        raise NetworkError(f"{tie} has no {file.weight}; write a number, 0 for no tie")
+        raise NetworkError(f"has no {file.weight}; write a number, 0 for no tie")
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise NetworkError(f"{tie} has the {file.weight} {value}, which is not a number; write one, 0 for no tie")
+        raise NetworkError(f"has the {file.weight} {value}, which is not a number; write one, 0 for no tie")
     if number < 0.0:
-        raise NetworkError(f"{tie} has the negative {file.weight} {number:g}; write 0 or more")
+        raise NetworkError(f"has the negative {file.weight} {number:g}; write 0 or more")
     if number > file.scale:
         raise NetworkError(
-            f"{tie} has the {file.weight} {number:g}, above network.scale {file.scale:g}; "
+            f"has the {file.weight} {number:g}, above network.scale {file.scale:g}; "
             "write the largest possible weight as network.scale"
         )
     return number / file.scale

@@ -527,11 +527,18 @@ class Result:
             self._picture: lambda path: self.plot().savefig(
                 path, format="png", dpi=100, metadata={"Description": note}
             ),
-            "report.html": lambda path: _write_text(self._report(), path),
+            "report.html": lambda path: _write_text(self.report(), path),
         }
 
-    def _report(self, table: pd.DataFrame | None = None) -> str:
-        """The page that explains and shows everything."""
+    def report(self, command: str | None = None) -> str:
+        """The page that explains and shows everything, as HTML.
+
+        Args:
+            command: The command line to show instead of the one that made the result.
+        """
+        return self._report(command=command)
+
+    def _report(self, table: pd.DataFrame | None = None, command: str | None = None) -> str:
         from cej_sim import report
 
         with self.showing():
@@ -539,7 +546,7 @@ class Result:
                 self.monthly,
                 self.titles,
                 **self._footer(),
-                command=self.provenance["command"],
+                command=command or self.provenance["command"],
                 table=table,
                 descriptions={name: scenario.description for name, scenario in self.scenarios.items()},
                 differences=differing_rules(self.scenarios),
@@ -579,11 +586,14 @@ class Comparison(Result):
         with self.showing():
             return plots.comparison_figure(self.monthly, self.titles, self._grant_ends(), **self._footer())
 
+    def report(self, command: str | None = None) -> str:
+        """The page that explains and shows everything, as HTML; see ``Result.report``."""
+        return self._report(self.table, command)
+
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         return {
             **super()._writers(),
             "comparison.csv": lambda path: self.table.to_csv(path, index=False, lineterminator="\n"),
-            "report.html": lambda path: _write_text(self._report(self.table), path),
         }
 
     def _repr_html_(self) -> str:
@@ -592,7 +602,7 @@ class Comparison(Result):
 
 
 def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path, note: str) -> None:
@@ -603,7 +613,8 @@ def _write_parquet(frame: pd.DataFrame, path: Path, note: str) -> None:
     kinds = {"i": pa.int32(), "f": pa.float64()}
     schema = pa.schema([(str(name), kinds.get(dtype.kind, pa.string())) for name, dtype in frame.dtypes.items()])
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"note": note.encode()}), path)
+    with path.open("wb") as file:  # which finds names in any encoding
+        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"note": note.encode()}), file)
 
 
 def simulate(

@@ -22,6 +22,7 @@ from cej_sim.talking import (
     progress,
     say,
     show,
+    show_files,
 )
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ def analyze(
             command=command(context),
             progress=lambda doing: say(f"{directory}: {doing} ..."),
         )
-    show(page.summary(done.found, done.about), [done.directory / page.PAGE, done.directory])
+    show(page.summary(done.found, done.about))
+    show_files([done.directory / page.PAGE, done.directory])
 
 
 def reproduce(

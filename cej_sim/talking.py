@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cej_sim.nodes import plain
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -35,9 +37,9 @@ class Stop(Exception):
         self.status = status
 
 
-def say(text: str) -> None:
-    """A line for people, beside the output proper."""
-    print(text, file=sys.stderr, flush=True)
+def say(*lines: str) -> None:
+    """Lines for people, beside the output proper."""
+    print("\n".join(map(plain, lines)), file=sys.stderr, flush=True)
 
 
 #: Fewest columns that tables are laid out for; a narrower terminal breaks the lines, and no digit is lost.
@@ -54,14 +56,19 @@ def console() -> Console:
     return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
 
 
-def show(tables: Sequence[RenderableType], files: Sequence[Path]) -> None:
-    """Print tables, and where everything was written."""
+def show(tables: Sequence[RenderableType]) -> None:
+    """Print tables."""
     wide = console()
     for table in tables:
         wide.print(table)
+    sys.stdout.flush()
+
+
+def show_files(files: Sequence[Path]) -> None:
+    """Print where everything was written."""
     print("\nWritten:")
     for file in files:
-        print(f"  {file}")
+        print(f"  {plain(str(file))}")
 
 
 def count(number: int, thing: str) -> str:
@@ -70,8 +77,8 @@ def count(number: int, thing: str) -> str:
 
 
 def command(context: typer.Context) -> str:
-    """The command line as it was given, without the path of the program."""
-    return shlex.join(["cej-sim", *context.obj])
+    """The command line as it was given, on one line, without the path of the program."""
+    return plain(shlex.join(["cej-sim", *context.obj]))
 
 
 def duration(seconds: float) -> str:

@@ -115,10 +115,10 @@ def test_set_acts_on_every_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
         assert problems == []
         assert scenarios[0] is not None
         assert scenarios[0]["mechanisms.judgment"] == 0
-    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, ["mechanisms.judgment=0"], None, False)
+    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, ["mechanisms.judgment=0"], None, None, False)
     assert [scenario["mechanisms.judgment"] for scenario in asked.scenarios] == [0, 0]
     assert asked.directory == Path("results/old-vs-new-with-mechanisms.judgment-0")
-    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, None, None, False)
+    asked = cli._prepare(["old.yaml", "new.yaml"], "1", "0", None, None, None, None, False)
     assert asked.directory == Path("results/old-vs-new")
 
 
@@ -207,6 +207,62 @@ def test_what_shows_only_while_computing_is_still_a_mistake(
     monkeypatch.setattr(runs, "populate", impossible)
     assert cli.status(["run", "old.yaml"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == "old: nobody lives here"
+
+
+def test_numbers_are_shown_even_if_they_cannot_be_saved(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cej_sim import runs
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "_write_parquet", full)
+    for command in (["run", "old.yaml"], ["compare", "old.yaml", "new.yaml"]):
+        assert cli.status([*command, "--runs", "2", "--months", "3", "--out", "out"]) == 1
+        out, err = capsys.readouterr()
+        assert "month 3" in out
+        assert "Written" not in out
+        wanted = "The results were not saved: out cannot be written: no space left on device"
+        assert err.splitlines()[-1] == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_in_another_encoding_are_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
+    name, directory = os.fsdecode(b"caf\xe9.yaml"), os.fsdecode(b"r\xe9sultats")
+    Path(name).write_text(SMALL.format(name="cafe", label="Café"))
+    assert cli.status(["run", name, "--runs", "1", "--months", "2", "--out", directory]) == 0
+    assert r"r\udce9sultats/run.png" in capsys.readouterr().out
+    said = json.loads(Path(directory, "provenance.json").read_text(encoding="utf-8"))
+    assert r"caf\udce9.yaml" in said["command"]
+    assert r"caf\udce9.yaml" in Path(directory, "report.html").read_text(encoding="utf-8")
+
+
+def test_names_of_files_do_not_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "ev\x1b[31mil\u202e\n.yaml"
+    Path(odd).write_text(SMALL.format(name="odd", label="Odd"))
+    assert cli.status(["check", odd]) == 0
+    assert cli.status(["check", f"./{odd}.yaml"]) == 2
+    assert cli.status(["run", "old.yaml", "--out", f"{odd}/x"]) == 2
+    assert cli.status(["run", "old.yaml", "--runs", odd]) == 2
+    assert cli.status([odd]) == 2
+    assert cli.status(["new", f"b{odd}"]) == 0
+    assert cli.status(["run", "old.yaml", "--runs", "1", "--months", "2", "--out", f"c{odd}"]) == 0
+    out, err = capsys.readouterr()
+    assert r"ev\x1b[31mil\u202e\n.yaml: correct" in out
+    assert r"did you mean ev\x1b[31mil\u202e\n.yaml?" in err
+    assert r"--out: ev\x1b[31mil\u202e\n.yaml/x cannot be written" in err
+    assert not {"\x1b", "\u202e"} & set(out + err)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, a folder in use cannot go")
+def test_a_folder_that_is_gone_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    Path("../gone").rmdir()
+    assert cli.status(["check", "mine.yaml"]) == 2
+    assert capsys.readouterr().err.startswith("cej-sim: the folder in which it was started is gone")
+    monkeypatch.undo()
 
 
 def test_a_wrong_key_is_put_right(capsys: pytest.CaptureFixture[str]) -> None:

@@ -262,7 +262,13 @@ def test_events_stand_in_dated_order_with_what_they_change():
 
 def test_the_funder_and_the_network():
     assert "decides on renewal in months 36 and 72" in told(plain())
-    assert "There is no grant" in told(plain({"funder.grant": 0}))
+    for none in ("funder.grant", "funder.grant_end"):
+        text = told(plain({none: 0}))
+        assert "There is no grant" in text
+        assert "what members give, for there is no grant" in text
+    text = told(plain({"funder.grant_end": 1}))
+    assert "A funder gives 6 staff-months in the first month only" in text
+    assert "There is no grant" not in text
     assert "never up for renewal" in told(plain({"funder.cycle": 120}))
     assert "residents really have half of the say" in told(plain({"funder.power_shift": 0.5}))
     assert "a small world" in told(plain({"network.generate": "small_world"}))
@@ -504,9 +510,9 @@ def test_the_commands_print_and_refuse(capsys, monkeypatch, tmp_path):
 def test_texts_of_a_file_cannot_move_the_cursor(capsys, tmp_path):
     path = tmp_path / "odd.yaml"
     path.write_text(
-        'schema_version: 1\nlabel: "a\u202eb \u2066c"\n'
-        'community:\n  groups:\n    - {name: "x\u202ey [red]z", share: 1}\n'
-        'reasons: {community.groups: "two\\nlines \u200f"}\n',
+        'schema_version: 1\nlabel: "a\u00adb \u200cc"\n'
+        'community:\n  groups:\n    - {name: "x\u00ady [red]z", share: 1}\n'
+        'reasons: {community.groups: "two\\nlines \u200d"}\n',
         encoding="utf-8",
     )
     for arguments in (

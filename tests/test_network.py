@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -1066,3 +1067,28 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory, suffix, where, leng
     else:
         check_rows(build_csr(len(found.ids), found.source, found.target, found.weight))
         assert len(found.names) == found.kinds.size == len(found.ids) > 0
+
+
+def test_a_table_of_many_columns_is_read_in_time(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(["source", "target", *(f"c{i}" for i in range(30_000))]) + "\nhub,clinic" + "," * 30_000)
+    began = time.perf_counter()
+    assert read_network(NetworkFile(path)).ids == ("hub", "clinic")
+    assert time.perf_counter() - began < 5.0  # a fraction of a second where nothing else is computed
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b", "\x7f"])
+def test_tables_hold_no_control_characters(sign, tmp_path):
+    path = tmp_path / "ties.csv"
+    path.write_text(f"source,target\nhub,clinic\nhub,sch{sign}ool\n")
+    with pytest.raises(NetworkError, match=rf"ties.csv:3: holds a control character \(U\+00{ord(sign):02X}\)"):
+        read_network(NetworkFile(path))
+
+
+def test_names_of_nodes_show_on_one_line(tmp_path):
+    path = tmp_path / "net.gml"
+    path.write_text(
+        'graph [ node [ id 1 name "two&#10;lines" ] node [ id 2 name "&#8238;" label "b&#27;c" ] '
+        'node [ id 3 name "&#8203;" label "&#8203;" ] edge [ source 1 target 2 ] ]'
+    )
+    assert read_network(NetworkFile(path)).names == ("two lines", "b c", "3")

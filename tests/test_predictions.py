@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import html
 import io
 import json
+import os
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -15,7 +19,7 @@ from matplotlib.text import Text
 from rich.console import Console
 
 import cej_sim
-from cej_sim import cli
+from cej_sim import bundle, cli
 from cej_sim.comparison import BY_NAME, Labels, label_of, labeled, worded
 from cej_sim.labels import read_labels
 from cej_sim.predictions import COLUMNS, Prediction, judge, lines, render
@@ -331,13 +335,127 @@ def test_what_a_bundle_never_overwrites(name: str, words: str, capsys: pytest.Ca
     assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
 
 
-def test_an_absolute_path_cannot_be_handed_in(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    Path("fixed.yaml").write_text(f"schema_version: 1\nname: fixed\nextends: {here}/old.yaml\n")
-    assert cli.status(["compare", "old.yaml", "fixed.yaml", *QUICK, "--bundle", "a.zip"]) == 2
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("{here}/old.yaml", "is an absolute path, which only this computer has; write it relative to the file"),
+        ("../../../old.yaml", "lies more than 2 folders up, and folders between would show; copy the file nearer"),
+        ("../../old.yaml", None),
+        ("../z/../../../x/old.yaml", None),
+    ],
+)
+def test_what_lies_elsewhere_cannot_be_handed_in(
+    name: str, words: str | None, capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    (here / "x/y/z").mkdir(parents=True)
+    Path("x/old.yaml").write_text(Path("old.yaml").read_text())
+    name = name.format(here=here)
+    Path("x/y/z/fixed.yaml").write_text(f"schema_version: 1\nname: fixed\nextends: {name}\n")
+    assert cli.status(["compare", "old.yaml", "x/y/z/fixed.yaml", *QUICK, "--bundle", "a.zip"]) == (2 if words else 0)
     err = capsys.readouterr().err
-    assert err.startswith("--bundle: fixed.yaml: extends: ")
-    assert "write it relative to the file" in err
+    if words:
+        assert err == f"--bundle: fixed.yaml: extends: {name} {words}\n"
+        assert not Path("results").exists()
+    else:
+        own = ["scenarios/2/old.yaml", "scenarios/2/y/z/fixed.yaml", "scenarios/old.yaml"]
+        assert [name for name in packed("a.zip") if name.startswith("scenarios/")] == own
+
+
+OTHERS = {
+    "network: {file: ../private/id_rsa}": "other.yaml:2:17: network.file: {here}/private/id_rsa: files ending",
+    "network: {file: ../private/id_rsa.csv}": "other.yaml:2:17: network.file: {here}/private/id_rsa.csv:1: has no",
+    "extends: ../private/id_rsa.yaml": "private/id_rsa.yaml:1:1: a scenario is lines 'key: value'",
+    "extends: nobody": "other.yaml:2:10: extends: there is no shipped scenario of this name",
+    "extends: /dev/zero": "other.yaml:2:10: extends: /dev/zero: this is not an ordinary file",
+    "extends: ../pipe": "other.yaml:2:10: extends: ../pipe: this is not an ordinary file",
+    "extends: ../private/": "other.yaml:2:10: extends: ../private/: this is a directory",
+    "network: {file: ../pipe.csv}": "other.yaml:2:17: network.file: {here}/pipe.csv: is not a regular file",
+    "network: {file: none.csv}": "other.yaml:2:17: network.file: {here}/class/none.csv: there is no such file",
+    "label: [": "other.yaml:2:8: the bracket [ opened here is not closed",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are neither devices nor pipes in folders")
+@pytest.mark.parametrize("text", OTHERS)
+def test_only_what_was_read_without_a_mistake_is_packed(
+    text: str, capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    for folder in ("class", "private"):
+        Path(folder).mkdir()
+    for name in ("id_rsa", "id_rsa.yaml", "id_rsa.csv"):
+        Path("private", name).write_text("SECRET\n")
+    for name in ("pipe", "pipe.csv"):
+        os.mkfifo(name)
+    Path("class/mine.yaml").write_text(SMALL.format(name="mine", label="Mine") + EXPECT.replace("old", "./other"))
+    Path("class/other.yaml").write_text(f"schema_version: 1\n{text}\n")
+    assert cli.status(["check", "class/mine.yaml"]) == 0
+    assert cli.status(["compare", "old.yaml", "class/mine.yaml", *QUICK, "--bundle", "a.zip"]) == 2
+    lines = [line.removeprefix("--bundle: ").removeprefix("class/") for line in capsys.readouterr().err.splitlines()]
+    assert any(line.startswith(OTHERS[text].format(here=here)) for line in lines), lines
+    assert not Path("a.zip").exists()
     assert not Path("results").exists()
+
+
+def test_a_bundle_names_no_folder_of_the_computer(here: Path) -> None:
+    Path("room.yaml").write_text("kinds: {residents: neighbors}\n")
+    for folder in ("first", "second"):
+        Path(folder).mkdir()
+        Path(folder, "same name; echo.yaml").write_text(SMALL.format(name=folder, label=folder))
+    names = [f"{here}/{folder}/same name; echo.yaml" for folder in ("first", "second")]
+    more = ["--out", f"{here}/out", "--labels", f"{here}/room.yaml", "--bundle", f"{here}/a.zip"]
+    assert cli.status(["compare", *names, *QUICK, "--months", "3", *more]) == 0
+    inside = packed("a.zip")
+    assert [name for name in inside if str(here).encode() in inside[name] or str(here) in name] == []
+    own = ["scenarios/2/same name; echo.yaml", "scenarios/same name; echo.yaml"]
+    assert [name for name in inside if name.startswith("scenarios/")] == own
+    said = json.loads(inside["results/provenance.json"])
+    again = inside["README.txt"].decode().splitlines()[-1].strip()
+    assert said["command"] == again
+    assert html.escape(again) in inside["results/report.html"].decode()
+    assert shlex.split(again)[:4] == ["cej-sim", "compare", own[1], own[0]]
+    for name, digest in said["files"].items():
+        assert hashlib.sha256(inside[f"results/{name}"]).hexdigest() == digest
+    assert str(here) in json.loads(Path("out/provenance.json").read_text())["command"]
+
+
+def test_files_that_need_each_other_keep_their_places() -> None:
+    for path in ("a/mine.yaml", "a/base.yaml", "b/mine.yaml"):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text("schema_version: 1\n" + ("extends: base.yaml\n" if path == "a/mine.yaml" else ""))
+    gathered = bundle.gather([Path("b/mine.yaml"), Path("a/mine.yaml")])
+    assert {str(path.relative_to(Path.cwd())): name for path, name in bundle.places(gathered).items()} == {
+        "a/mine.yaml": "scenarios/mine.yaml",
+        "a/base.yaml": "scenarios/base.yaml",
+        "b/mine.yaml": "scenarios/2/mine.yaml",
+    }
+
+
+def test_a_damaged_archive_is_no_bundle(here: Path) -> None:
+    with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("results/provenance.json", json.dumps({"software": "cej_sim", "x": "ab" * 500}))
+    assert bundle.is_bundle(Path("a.zip"))
+    whole = Path("a.zip").read_bytes()
+    for place in range(0, len(whole), 3):
+        Path("a.zip").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        assert bundle.is_bundle(Path("a.zip")) in (True, False)
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.writestr("results/provenance.json", "[" * 100_000)
+    assert not bundle.is_bundle(Path("a.zip"))
+
+
+def test_results_are_told_even_if_the_bundle_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    assert cli.status(["compare", "old.yaml", "new.yaml", *QUICK, "--out", "out", "--bundle", "a.zip"]) == 1
+    out, err = capsys.readouterr()
+    assert "What the scenarios set" in out
+    assert "  out/report.html" in out
+    assert err.splitlines()[-1] == "The bundle was not made: a.zip cannot be written: no space left on device"
+    assert sorted(Path().glob(".cej_sim*")) == []
 
 
 # Labels
@@ -422,6 +540,15 @@ def test_mistakes_in_a_labels_file_are_named_all_at_once(capsys: pytest.CaptureF
     for line, begin in zip(err.splitlines(), begins, strict=True):
         assert line.startswith(begin)
     assert not Path("results").exists()
+
+
+def test_mistakes_in_labels_are_named_with_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("room.yaml").write_text("metrics: {x: y}\nscenarios: {bad: Bad}\n")
+    Path("bad.yaml").write_text("schema_version: 1\nmonths: 0\n")
+    assert cli.status(["compare", "old.yaml", "bad.yaml", "--runs", "0", "--labels", "room.yaml"]) == 2
+    begins = ["bad.yaml:2:9: months", "--runs: 0", "room.yaml:1:11: metrics.x: there is no such metric"]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)] == begins
 
 
 @pytest.mark.parametrize(
