@@ -57,8 +57,8 @@ class AuthoringError(ValueError):
 
 # The schema
 
-# Keys that are not declared as parameters, or mean more than their declaration says.
-_MEANINGS = {
+#: Keys that are not declared as parameters, or mean more than their declaration says.
+MEANINGS = {
     "schema_version": "The version of the form of this file; always the first thing in it.",
     "name": "A short name: letters, digits and _ only. The file's name where it is missing.",
     "label": "The title that people see.",
@@ -67,6 +67,7 @@ _MEANINGS = {
     "months": "How many months the scenario runs.",
     "community": "Who lives there, at the start.",
     "community.groups": "Groups of residents; their shares add up to 1.",
+    "community.groups.name": "What the group is called; no name stands there twice.",
     "network": "Who is tied to whom: generated, or read from a file.",
     "network.file": "A network to import (.graphml, .gexf, .gml or .csv); path relative to this file.",
     "network.nodes": "A table of the nodes beside a .csv of ties; path relative to this file.",
@@ -77,6 +78,7 @@ _MEANINGS = {
     "network.weight": "The column (attribute of ties) that holds their strength.",
     "network.residents": "How residents are generated beside the imported agents; null where the file holds them.",
     "issues": "What the coalition could take up.",
+    "issues.name": "What the issue is called; no name stands there twice.",
     "governance": "The rules, in sections that bear the names of the phases of a month.",
     "governance.convene.seats": "Seats open at the table.",
     "governance.decide.votes": "Formal votes; rescaled if they do not add up to 1.",
@@ -88,13 +90,17 @@ _MEANINGS = {
     "mechanisms": "Feedbacks of the model: 1 as modelled, 0 switched off.",
     "coefficients": "Numbers of the model that are not rules.",
     "events": "Rules that change during the run, each in its month.",
+    "events.month": "The month before whose step the rules change.",
     "events.by": "mandate: the change is ordered; motion: those in power vote on it.",
     "events.set": "Full paths of rules and their new values.",
     "expect": "Predictions: which way a metric will differ from another scenario.",
+    "expect.metric": "Of which metric; one that happened, not one that repeats a rule.",
+    "expect.month": "In which month.",
+    "expect.direction": "up: higher than in the other scenario; down: lower.",
     "expect.against": "A shipped scenario or the path of a file.",
     "reasons": "Why this file sets a rule or a section as it does, by full path; for readers only.",
 }
-_MEANINGS |= {f"governance.{module.__name__.rpartition('.')[2]}": question for module, question in PHASES}
+MEANINGS |= {f"governance.{module.__name__.rpartition('.')[2]}": question for module, question in PHASES}
 
 
 def bounds(parameter: Parameter) -> str:
@@ -157,7 +163,7 @@ def _text(text: Text) -> dict[str, Any]:
 
 def _schema(shape: Shape, path: str) -> dict[str, Any]:
     """The schema of a part of the file."""
-    described = {"description": _MEANINGS[path]} if path in _MEANINGS else {}
+    described = {"description": MEANINGS[path]} if path in MEANINGS else {}
     if isinstance(shape, Leaf):
         parameter = shape.parameter
         if parameter.path in CHANGEABLE and path == parameter.path:
@@ -304,8 +310,10 @@ def _schema_problem(path: Path) -> str | None:
         content = json.loads(path.read_text(encoding="utf-8")) if is_file(path) else None
     except (OSError, ValueError, RecursionError):
         return foreign
-    title = content.get("title") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(title, str) or not title.startswith(_TITLE.rstrip("0123456789")):
+    if not isinstance(content, dict):
+        return foreign
+    title = content.get("title")
+    if not isinstance(title, str) or not title.startswith(_TITLE.rstrip("0123456789")):
         return foreign
     comment = content.pop("$comment", None)
     return None if comment == f"{_UNEDITED}{_digest(content)}" else "this schema was edited, and would be replaced"
@@ -346,7 +354,7 @@ def starter(path: Path, source: str = "community_led") -> str:
         f"extends: {extends if extends in shipped() else _quoted(extends)}",
         _line("months", str(scenario.months), f"{MONTHS.label}: {bounds(MONTHS)}", scenario.months == base.months),
         "",
-        f"## {_MEANINGS['governance']}",
+        f"## {MEANINGS['governance']}",
         "governance:",
     ]
     for module, question in PHASES:
@@ -379,7 +387,7 @@ def starter(path: Path, source: str = "community_led") -> str:
         "## What the coalition could take up; again the whole list.",
         *_list("issues", _issues(scenario), [], scenario.issues == base.issues),
         "",
-        f"## {_MEANINGS['network']}",
+        f"## {MEANINGS['network']}",
         *_network(scenario, base, path.parent),
         *_section("coefficients", RULES, scenario, base),
     ]
@@ -455,7 +463,7 @@ def _rules(parameters: Sequence[Parameter], scenario: Scenario, base: Scenario, 
 def _section(name: str, parameters: Iterable[Parameter], scenario: Scenario, base: Scenario) -> list[str]:
     """A section at the top of the file with all its values."""
     own = [parameter for parameter in parameters if parameter.path.startswith(f"{name}.")]
-    return ["", f"## {_MEANINGS[name]}", f"{name}:", *_rules(own, scenario, base, 1)]
+    return ["", f"## {MEANINGS[name]}", f"{name}:", *_rules(own, scenario, base, 1)]
 
 
 def _list(key: str, block: Sequence[str], example: Sequence[str], as_before: bool, indent: str = "") -> list[str]:

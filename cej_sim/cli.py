@@ -189,9 +189,9 @@ def run(
     against = asked.against
     for remark in _remarks(asked.scenarios, settings or []):
         say(f"Note: {remark}.")
-    title = f"{scenario.title}, {count(asked.runs, 'run')}"
+    title = f"{_title(scenario, asked.labels)}, {count(asked.runs, 'run')}"
     if against:
-        title += f", and for its predictions {' and '.join(other.title for other in against)}"
+        title += f", and for its predictions {' and '.join(_title(other, asked.labels) for other in against)}"
     with progress(title) as advance:
         result = simulate(
             scenario,
@@ -250,7 +250,7 @@ def compare(
         say(f"Note: {remark}.")
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
         say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
-    titles = " and ".join(scenario.title for scenario in asked.scenarios)
+    titles = " and ".join(_title(scenario, asked.labels) for scenario in asked.scenarios)
     with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
@@ -511,6 +511,11 @@ def _words(file: str, scenarios: Sequence[str], incomplete: bool) -> tuple[Label
         return None, [
             str(problem) for problem in error.problems if not (incomplete and problem.path.startswith("scenarios."))
         ]
+
+
+def _title(scenario: Scenario, words: Labels | None) -> str:
+    """What a scenario is called."""
+    return words.scenarios.get(scenario.name, scenario.title) if words else scenario.title
 
 
 def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> list[str]:

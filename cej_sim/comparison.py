@@ -457,12 +457,15 @@ def format_value(value: float, metric: Metric) -> str:
 def format_difference(row: Mapping[str, Any], metric: Metric) -> tuple[str, str]:
     """Difference and interval as people read them; those of shares are in percentage points.
 
-    A difference that would round to 0 gets up to two decimals more. Without an interval the second text is empty.
+    A difference that would round to 0 gets up to two decimals more, and an interval that does not hold 0 so many that
+    it does not seem to. Without an interval the second text is empty.
     """
     scale, decimals = _scale(metric), _decimals(metric)
     difference, low, high = (float(row[key]) * scale for key in ("difference", "ci_low", "ci_high"))
     more = 0
     while more < 2 and 0.0 < abs(difference) < 0.5 * 10.0 ** -(decimals + more):
+        more += 1
+    while more < 6 and low * high > 0.0 and min(abs(low), abs(high)) < 0.5 * 10.0 ** -(decimals + more):
         more += 1
     decimals += more
     interval = "" if np.isnan(low) else f"[{_number(low, decimals, True)}, {_number(high, decimals, True)}]"
@@ -759,7 +762,8 @@ def render_summary(summary: pd.DataFrame, title: str, everything: bool = False) 
         parts += [grid, Text()]
     parts.append(
         Text(
-            "Mean of the runs [10th to 90th percentile]; ↑ ↓ the better direction."
+            "Mean of the runs [10th to 90th percentile]; ↑ ↓ the better direction. A mean outside its brackets comes "
+            "from a few runs that went quite differently."
             if runs > 1
             else "↑ ↓ the better direction. One run is one possible course of things: ask for more to see the range.",
             style="dim",

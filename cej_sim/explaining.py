@@ -725,7 +725,7 @@ def _advocate(s: _Rules) -> list[str]:
     if most and allies:
         said.append(
             "Statewide or national allies campaign with the coalition: where all action is meant for policies, they "
-            f"add a pressure of {number(0.05 * allies)} a month for each 100 residents (strength {number(allies)} of 5)."
+            f"add a pressure of {number(0.05 * allies)} a month for each 100 residents (strength {number(allies)})."
         )
     if rival:
         said.append(f"Institutions run rival campaigns for their own interest (strength {number(rival)}).")

@@ -85,8 +85,8 @@ METRICS: tuple[Metric, ...] = (
         "vote_share",
         "Formal votes of residents",
         "share",
-        "Residents' part of the formal votes by the rules in force, mean over tables; votes count for those whose seats "
-        "count (as in seat_share) and for those of whom one is a member at the table.",
+        "Residents' part of the formal votes by the rules in force, mean over tables; votes count for those whose "
+        "seats count (as in seat_share) and for those of whom one is a member at the table.",
         "power",
         "set",
     ),

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cej_sim.comparison import BY_NAME, FAMILIES, label_of, last_month, scenario_names, short, while_it_exists
+from cej_sim.comparison import BY_NAME, FAMILIES, label_of, last_month, scenario_names, short, while_it_exists, worded
 from cej_sim.parameters import Metric
 
 #: The outcomes of a figure with six panels: at least one of every family, the strengths of either side among them.
@@ -200,10 +200,20 @@ def extent(text: Text) -> tuple[float, float]:
 
 
 def fit(text: Text, width: float, rows: int = 1) -> Text:
-    """Wrap and, where that is not enough, shorten a text to a width in pixels and a number of rows."""
+    """Wrap and, where that is not enough, make smaller and then shorten a text to a width in pixels and some rows."""
     words = " ".join(text.get_text().split())
+    size = float(text.get_fontsize())
+    for smaller in (1.0, 0.92, 0.84, 0.76):
+        text.set_fontsize(smaller * size)
+        for columns in range(len(words), 2, -1):
+            wrapped = textwrap.wrap(words, columns, break_long_words=False, break_on_hyphens=False)
+            if len(wrapped) > rows:
+                break
+            text.set_text("\n".join(wrapped))
+            if extent(text)[0] <= width:
+                return text
     for columns in range(len(words), 2, -1):
-        wrapped = textwrap.wrap(words, columns, break_long_words=False) if rows > 1 else [words]
+        wrapped = textwrap.wrap(words, columns, break_long_words=False, break_on_hyphens=False) if rows > 1 else [words]
         if len(wrapped) > rows:
             wrapped = [*wrapped[: rows - 1], " ".join(wrapped[rows - 1 :])]
         text.set_text("\n".join(short(row, columns) for row in wrapped))
@@ -278,14 +288,53 @@ def _label_lines(axes: Axes, ends: Sequence[tuple[_Look, float]], size: float, r
             linespacing=1.0,
             gid="line-label",
         )
-        texts.append(fit(text, room, 3 if len(ends) < _FEW else 2))
+        texts.append(fit(text, room - 10.0, 3 if len(ends) < _FEW else 2))
+    for text in texts:
+        text.set_fontsize(min(float(one.get_fontsize()) for one in texts))
     box = axes.get_window_extent()
     low, high = axes.get_ylim()
     centers = [box.height * (value - low) / (high - low) for _, value in ends]
     heights = [extent(text)[1] + 3.0 for text in texts]
-    offset = 10.0 / box.width
+    offset = 8.0 / box.width
     for text, center in zip(texts, _spread_out(centers, heights, 0.0, float(box.height)), strict=True):
         text.set_position((1.0 + offset, center / box.height))
+
+
+def _put_free(
+    axes: Axes, text: Text, spots: Sequence[tuple[float, float, str, str]], lines: Sequence[str] = ("mean:",)
+) -> None:
+    """Move a text to the first of some spots (x, y, ha, va) that crosses no line of some kinds and no other such text.
+
+    If every spot crosses one, it goes to the spot that crosses the least.
+    """
+    curves = []
+    for line in axes.lines:
+        if str(line.get_gid()).startswith(tuple(lines)):
+            points = line.get_transform().transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
+            points = points[np.isfinite(points).all(axis=1)]
+            if len(points):
+                at = np.linspace(0, len(points) - 1, 600)
+                curves.append(np.column_stack([np.interp(at, np.arange(len(points)), points[:, i]) for i in (0, 1)]))
+    others = [other.get_window_extent() for other in axes.texts if other is not text and other.get_gid() == "mark"]
+    text.set_gid("mark")
+    frame = axes.get_window_extent()
+    best, least = spots[0], np.inf
+    for spot in spots:
+        x, y, ha, va = spot
+        text.set(position=(x, y), ha=ha, va=va)
+        box = text.get_window_extent().expanded(1.02, 1.25)
+        crossed = sum(
+            int(((c[:, 0] > box.x0) & (c[:, 0] < box.x1) & (c[:, 1] > box.y0) & (c[:, 1] < box.y1)).sum())
+            for c in curves
+        )
+        crossed += 600 * sum(box.overlaps(other) for other in others)
+        crossed += 10_000 * (box.x0 < frame.x0 - 2 or box.x1 > frame.x1 + 2 or box.y1 > frame.y1 + 4)
+        if crossed < least:
+            best, least = spot, crossed
+        if not crossed:
+            break
+    x, y, ha, va = best
+    text.set(position=(x, y), ha=ha, va=va)
 
 
 def _mark_grant_ends(
@@ -306,7 +355,7 @@ def _mark_grant_ends(
             text = write(
                 axes,
                 x,
-                0.03 + row * 0.085,
+                0.03,
                 "grant ends " if left else " grant ends",
                 color=color,
                 fontsize=size,
@@ -316,6 +365,11 @@ def _mark_grant_ends(
                 transform=axes.get_xaxis_transform(),
             )
             text.set_bbox({"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5})
+            levels = (0.03, 0.9, 0.12, 0.8, 0.22, 0.7, 0.32, 0.6, 0.45)
+            sides = (True, False) if left else (False, True)
+            spots = [(x, y, "right" if side else "left", "bottom") for y in levels for side in sides]
+            text.set_text(" grant ends ")
+            _put_free(axes, text, spots)
 
 
 def better_words(metric: Metric) -> str:
@@ -393,11 +447,22 @@ def _draw_panel(
     finite = [value for value in seen if np.isfinite(value)] or [0.0]
     axes.set_ylim(*_limits(metric, min(finite), max(finite)))
     if metric.name in _REFERENCE:
-        level, words = _REFERENCE[metric.name]
-        axes.axhline(level, color=SOFT, linewidth=1, zorder=1)
-        write(axes, 0.02, level, words, fontsize=size, color=SOFT, va="bottom", transform=axes.get_yaxis_transform())
+        axes.axhline(_REFERENCE[metric.name][0], color=SOFT, linewidth=1, zorder=1)
     _dress(axes, metric, size)
     _mark_grant_ends(axes, looks, ends, unit, size, grant_words)
+    if metric.name in _REFERENCE:
+        level, words = _REFERENCE[metric.name]
+        text = write(axes, 0.02, level, words, fontsize=size, color=SOFT, transform=axes.get_yaxis_transform())
+        _put_free(
+            axes,
+            text,
+            [
+                (x, level, ha, va)
+                for va in ("bottom", "top")
+                for x, ha in ((0.02, "left"), (0.98, "right"), (0.5, "center"))
+            ],
+            ("mean:", "grant-end"),
+        )
     if room and all(np.isfinite(value) for _, value in line_ends):
         _label_lines(axes, line_ends, size, room)
 
@@ -628,7 +693,7 @@ def _compose(
     columns = min(3, len(metrics))
     rows = -(-len(metrics) // columns)
     right_edge = 0.735 if few else 0.69
-    head, foot, left, room = 76.0, 46.0, 56.0, 112.0 if few and len(looks) > 1 else 14.0
+    head, foot, left, room = 76.0, 46.0, 56.0, 134.0 if few and len(looks) > 1 else 14.0
     cell_wide = (right_edge - 0.02) * wide / columns
     cell_high = (ceiling - 0.045) * high / rows
     for i, metric in enumerate(metrics):
@@ -662,7 +727,7 @@ def _compose(
         figure,
         x0,
         ceiling - 0.009,
-        "THE RESIDENTS' STAIRCASE",
+        worded("the residents' staircase").upper(),
         fontsize=size - 1,
         color=SOFT,
         va="top",
@@ -788,7 +853,7 @@ def panel_figure(
     ends = grant_ends(chosen) if grant_end is None else grant_end
     labeled = 1 < len(looks) <= _FEW
     figure = canvas(5.4, 3.4)
-    room = 110.0 if labeled else 12.0
+    room = 132.0 if labeled else 12.0
     axes = figure.add_axes((0.12, 0.16, 0.87 - room / figure.bbox.width, 0.78), label=f"panel:{metric}")
     _draw_panel(
         axes, chosen, looks, declared, ends, size=12.0, room=room if labeled else 0.0, grant_words=True, x_label=True

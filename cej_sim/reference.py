@@ -9,12 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from cej_sim.authoring import bounds
+from cej_sim.authoring import MEANINGS, bounds
+from cej_sim.labels import MOST
 from cej_sim.metrics import METRICS
 from cej_sim.month import PHASE_NAMES, PHASES
 from cej_sim.parameters import CONDITIONS, DUTIES, FACTORS, PRINCIPLES, SUSTAINABILITY, Metric, Parameter
-from cej_sim.reading import MONTHS
-from cej_sim.scenario import COMMUNITY, GROUP, ISSUE, NETWORK
+from cej_sim.reading import (
+    FILE,
+    MAX_NODES,
+    MONTHS,
+    Changes,
+    Leaf,
+    Listing,
+    Reasons,
+    Section,
+    Series,
+    Shape,
+    Table,
+    Text,
+)
+from cej_sim.scenario import COMMUNITY, GROUP, ISSUE, NETWORK, PARAMETERS
 
 #: The families of metrics in the order of the page, and what each is about.
 FAMILIES = {
@@ -38,6 +52,34 @@ there, with the unit, and *default* what counts where neither your file nor the 
 move a metric if nothing else interferes, which you can put to the test.
 
 Words that you do not know stand in the [glossary](GLOSSARY.md); the [tutorial](README.md) tells how to write a file.
+"""
+
+_FILE_HEAD = """## Lines of a file that are no parameters
+
+What a file says of itself, what it builds on, what changes during the run and what it predicts. A key with dots stands
+in sections; `events.set` is the line `set:` of an item of the list `events:`. *Needed* lines may not be missing where
+their list has an item.
+
+- **Extending.** `extends` takes over all that the other file says: sections key by key, lists as a whole. Only one
+  level is read; to begin from a file that itself extends another, make a copy of its rules with `cej-sim new x.yaml
+  --from` and its name.
+- **Events.** A mandate acts at once. A motion lies on the table from its month on, until a vote passes it (phase 11).
+- **Predictions.** `run` and `compare` judge them: as expected, surprise or cannot tell. They change no number.
+- **Networks.** A file in `.graphml`, `.gexf`, `.gml` or `.csv` (a header `source,target` and further columns); its
+  kinds and strengths are columns of yours.
+- **Texts.** In a text without quotes a space and # begin a comment, so put a text with # in quotes.
+"""
+
+_LABELS = f"""### A labels file
+
+Not a part of a scenario: a file of its own, which `--labels` names, with words to show in place of the usual ones (up
+to {MOST} characters). No number changes. Each section may be missing.
+
+| section | what it is |
+| --- | --- |
+| **metrics** | The name of a metric, and what to call it. |
+| **scenarios** | The name of a scenario, and its title. |
+| **kinds** | A word for a kind of agent, such as residents, and the word to show for it. |
 """
 
 _METRICS_HEAD = """## Metrics
@@ -128,13 +170,56 @@ def metric_row(metric: Metric) -> list[str]:
     ]
 
 
+def _may_be(shape: Shape) -> str:
+    """What may be written for a key that is no parameter."""
+    if isinstance(shape, Leaf):
+        parameter = shape.parameter
+        if len(parameter.choices) > 12:
+            return "one of the metrics below that happened"
+        if parameter.low == parameter.high:
+            return f"{parameter.low:g}"
+        return bounds(parameter) + (", or null" if shape.null else "")
+    if isinstance(shape, Text):
+        if shape.file:
+            return "a path, from this file's folder"
+        signs = "letters, digits and _" if shape.word else "text of several lines" if shape.lines else "text"
+        return f"{signs}, up to {shape.most} characters"
+    if isinstance(shape, Listing | Series):
+        most = f" to {shape.high}" if shape.high < MAX_NODES else " or more"
+        return f"a list of {shape.low}{most} items"
+    if isinstance(shape, Changes):
+        return "lines of full paths of rules and their new values"
+    if isinstance(shape, Reasons):
+        return "lines of full paths of rules or sections and a text"
+    if isinstance(shape, Table):
+        return f"lines of your own words and one of: {bounds(shape.value.parameter)}"
+    return "a section" + (", or null" if shape.null else "")
+
+
+def file_rows(section: Section = FILE, path: str = "") -> Iterator[list[str]]:
+    """The cells of every key of a file that is no parameter, in the order of a file."""
+    declared = {*PARAMETERS, MONTHS.path, *(f"community.{p.path}" for p in GROUP), *(p.path for p in ISSUE)}
+    for name, part in section.keys.items():
+        here = f"{path}.{name}".lstrip(".")
+        inner = part.item if isinstance(part, Listing) else part
+        below = list(file_rows(inner, here)) if isinstance(inner, Section) else []
+        if here in declared or (isinstance(part, Section) and not below):
+            continue
+        meaning = MEANINGS.get(here) or (part.parameter.meaning if isinstance(part, Leaf) else "")
+        needed = "yes" if name in section.required else "no"
+        yield [f"`{here}`", _cell(meaning), _cell(_may_be(part)), needed]
+        yield from below
+
+
 def _sections() -> Iterator[tuple[str, str, tuple[Parameter, ...]]]:
     """Heading, a sentence, and the parameters of each section."""
     yield "The length of a run", "At the top of a file.", (MONTHS,)
     yield "The community", "Who lives there, at the start.", COMMUNITY
     yield (
         "Groups of residents",
-        "Each item of the list `community.groups` has a `name` and these; the shares of all groups add up to 1.",
+        "Each item of the list `community.groups` has a `name` and these; the shares of all groups add up to 1. "
+        "*The most affected* are the groups whose exposure is above the mean of all residents (each group counts by "
+        "its share); where all groups have the same exposure, nobody is.",
         GROUP,
     )
     yield "The network", "Who is tied to whom at the start, where no file is imported.", NETWORK
@@ -145,7 +230,9 @@ def _sections() -> Iterator[tuple[str, str, tuple[Parameter, ...]]]:
 
 def text() -> str:
     """The whole page."""
-    lines = [*_HEAD.splitlines(), "", "## Parameters", ""]
+    lines = [*_HEAD.splitlines(), "", *_FILE_HEAD.splitlines(), ""]
+    lines += _table(("line", "what it is", "may be", "needed"), file_rows())
+    lines += [*_LABELS.splitlines(), "", "## Parameters", ""]
     for heading, sentence, parameters in _sections():
         lines += [f"### {heading}", "", sentence, ""]
         lines += _table(_PARAMETER_COLUMNS, map(parameter_row, parameters))

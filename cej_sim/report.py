@@ -308,10 +308,14 @@ def _compared(
             )
             for rule, *values in differences
         ]
-        listed = html_table("Rules that differ; all others are the same", head, rows)
+        listed = html_table("What differs; all else is the same", head, rows)
         opened = " open" if len(differences) <= 12 else ""
-        parts.append(f"<details{opened}><summary>The {len(differences)} rules that differ</summary>{listed}</details>")
+        parts.append(f"<details{opened}><summary>{_differences(len(differences))}</summary>{listed}</details>")
     return "".join(parts) + "</section>\n"
+
+
+def _differences(number: int) -> str:
+    return f"{number} difference{'' if number == 1 else 's'} in the rules"
 
 
 def _trajectories(
@@ -518,7 +522,10 @@ def _summary(monthly: pd.DataFrame, name: str, months: Iterable[int]) -> str:
     cells = {(row["metric"], int(row["month"])): row for row in records(summary)}
     parts = ["<section><h2>The numbers</h2>\n"]
     if int(summary["runs"].max()) > 1:
-        parts.append("<p>Mean of the runs, and the middle 80% of them (10th to 90th percentile) in brackets.</p>")
+        parts.append(
+            "<p>Mean of the runs, and the middle 80% of them (10th to 90th percentile) in brackets. "
+            "A mean outside its brackets comes from a few runs that went quite differently.</p>"
+        )
     for nature, caption in (("set", "What the scenario sets (not an outcome)"), ("happened", "What happened")):
         rows: list[str] = []
         for family in FAMILIES:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from cej_sim import compiled, provenance
 from cej_sim.draws import run_key
+from cej_sim.explaining import differences
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
@@ -127,8 +128,14 @@ def differing_communities(a: Scenario, b: Scenario) -> list[str]:
 
 
 def differing_rules(scenarios: Mapping[str, Scenario]) -> list[tuple[str, ...]]:
-    """Everything in which scenarios differ, for people: (what, value in the first, value in the second, ...)."""
+    """Everything in which scenarios differ, for people: (what, value in the first, value in the second, ...).
+
+    Two scenarios differ in what ``explaining.differences`` lists, counted alike.
+    """
     all_of_them = list(scenarios.values())
+    if len(all_of_them) == 2:
+        found = differences(*all_of_them)
+        return [(row.label, row.a, row.b) for listed in found.values() for row in listed]
     rows = [
         (parameter.label, *(_plain(scenario[path]) for scenario in all_of_them))
         for path, parameter in PARAMETERS.items()

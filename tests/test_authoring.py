@@ -416,5 +416,12 @@ def test_the_commands_new_and_schema(capsys, monkeypatch, tmp_path):
     assert capsys.readouterr().out == schema_text()
 
 
+def test_the_commands_in_a_starter_quote_a_name_with_blanks(tmp_path):
+    create(tmp_path / "my homework.yaml")
+    text = (tmp_path / "my homework.yaml").read_text(encoding="utf-8")
+    assert '##   cej-sim check "my homework.yaml"' in text
+    assert 'cej-sim compare community_led "my homework.yaml" --runs 20' in text
+
+
 def test_a_starter_is_the_same_each_time(tmp_path):
     assert starter(tmp_path / "x.yaml", "hybrid") == starter(tmp_path / "x.yaml", "hybrid")

@@ -296,6 +296,9 @@ def test_numbers_for_people() -> None:
     assert format_value(float("nan"), BY_NAME["burden"]) == "–"
     row = {"difference": -0.142, "ci_low": -0.18, "ci_high": 0.0001}
     assert format_difference(row, BY_NAME["burden"]) == ("−14.2", "[−18.0, 0.0]")
+    near = {"difference": 0.001, "ci_low": 0.00004, "ci_high": 0.002}
+    assert format_difference(near, BY_NAME["burden"]) == ("+0.100", "[+0.004, +0.200]")
+    assert format_difference({**near, "ci_low": -0.00004}, BY_NAME["burden"]) == ("+0.1", "[0.0, +0.2]")
     small = {"difference": 0.0002, "ci_low": 0.0001, "ci_high": 0.0003}
     assert format_difference(small, BY_NAME["burden"]) == ("+0.02", "[+0.01, +0.03]")
     assert format_difference({"difference": 1, "ci_low": np.nan, "ci_high": np.nan}, BY_NAME["trust"]) == ("+1.00", "")

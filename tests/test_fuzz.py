@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from worlds import FREE_RULES, LINES, budgets, value_of
 
-from cej_sim import reading, simulate
+from cej_sim import nodes, reading, simulate
 from cej_sim.authoring import schema
 from cej_sim.metrics import NAMES
 from cej_sim.parameters import Value
@@ -439,7 +439,7 @@ def check_renamed(text: str, keys: list[Key], words: list[str], folder: Path) ->
 def test_every_misspelt_key_is_reported_at_its_line(name, tmp_path):
     """All keys of one depth at once: a section that is not known hides what stands in it."""
     text = SHIPPED[name].read_text(encoding="utf-8")
-    keys = list(keys_of(reading.parse(text, name)))
+    keys = list(keys_of(nodes.parse(text, name)))
     assert keys
     for depth in {key.depth for key in keys}:
         here = [key for key in keys if key.depth == depth]
@@ -450,7 +450,7 @@ def test_every_misspelt_key_is_reported_at_its_line(name, tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_key_misspelt_in_every_way_is_reported(name, tmp_path):
     text = SHIPPED[name].read_text(encoding="utf-8")
-    for key in keys_of(reading.parse(text, name)):
+    for key in keys_of(nodes.parse(text, name)):
         for word in misspelt(key.word):
             check_renamed(text, [key], [word], tmp_path)
 

@@ -118,7 +118,7 @@ def test_panels_and_labels() -> None:
         assert " ".join(label.get_text().split()).startswith(BY_NAME[name].label)
         assert {" ".join(text.get_text().split()) for text in marked(axes, "line-label")} == {
             "Collective Impact",
-            "Community- led governance",
+            "Community-led governance",
         }
     assert list(axes_of(figure, "staircase")) == ["ci", "led"]
     (footer,) = marked(figure, "footer")

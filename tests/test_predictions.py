@@ -492,7 +492,8 @@ def test_labels_are_shown_and_change_no_number(capsys: pytest.CaptureFixture[str
 def test_labels_in_a_run_and_its_picture(capsys: pytest.CaptureFixture[str]) -> None:
     Path("room.yaml").write_text(ROOM)
     assert cli.status(["run", "new.yaml", *QUICK, "--months", "12", "--labels", "room.yaml"]) == 0
-    shown = capsys.readouterr().out
+    shown, progress = capsys.readouterr()
+    assert progress.startswith("Together, 2 runs, and for its predictions Apart ...")
     assert "Together: “<Ballots> & such” is lower" in shown
     assert "Apart" in shown
     result = cej_sim.simulate(cej_sim.load("new.yaml"), runs=1, months=12)
@@ -500,6 +501,10 @@ def test_labels_in_a_run_and_its_picture(capsys: pytest.CaptureFixture[str]) -> 
     texts = [text.get_text().replace("\n", " ") for text in named.plot().findobj(Text)]
     assert any("Our ideas" in text for text in texts)
     assert any("Together" in text for text in texts)
+    neighbors = dataclasses.replace(result, labels=Labels(kinds={"residents": "neighbors"}))
+    texts = [text.get_text() for text in neighbors.plot().findobj(Text)]
+    assert "THE NEIGHBORS' STAIRCASE" in texts
+    assert not any("RESIDENTS" in text for text in texts)
     assert label_of(BY_NAME["agenda_origin"]) != "Our ideas"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from cej_sim import reference
 from cej_sim.metrics import METRICS
 from cej_sim.month import PHASE_NAMES, RULES
 from cej_sim.parameters import CONDITIONS, PRINCIPLES, Parameter
-from cej_sim.reading import MONTHS
+from cej_sim.reading import FILE, MONTHS, Listing, Section
 from cej_sim.scenario import COMMUNITY, GROUP, ISSUE, NETWORK
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,8 @@ def rows_of(page: str) -> dict[str, list[str]]:
     return named
 
 
-ROWS = rows_of(PAGE)
+LINES, PARAMETERS_AND_METRICS = PAGE.split("\n## Parameters\n")
+ROWS = rows_of(PARAMETERS_AND_METRICS)
 
 
 def test_the_reference_is_current():
@@ -42,6 +44,28 @@ def test_every_parameter_and_metric_has_its_row():
     paths = [p.path if not p.path.startswith("groups.") else f"community.{p.path}" for p in DECLARED]
     assert list(ROWS) == [*paths, *(name for family in reference.FAMILIES for name in names_of(family))]
     assert {metric.family for metric in METRICS} == set(reference.FAMILIES)
+
+
+def test_every_other_line_of_a_file_has_its_row():
+    rows = rows_of(LINES)
+    declared = {path for path in ROWS if "." in path or path == "months"}
+
+    def keys(section: Section, path: str = "") -> Iterator[str]:
+        for name, part in section.keys.items():
+            here = f"{path}.{name}".lstrip(".")
+            yield here
+            inner = part.item if isinstance(part, Listing) else part
+            if isinstance(inner, Section):
+                yield from keys(inner, here)
+
+    only_rules = ("governance", "funder", "mechanisms", "coefficients")
+    wanted = [key for key in keys(FILE) if key not in declared and key.partition(".")[0] not in only_rules]
+    assert list(rows) == wanted
+    assert {"extends", "events.set", "expect.against", "network.kind.map", "network.scale", "reasons"} <= set(rows)
+    for name, cells in rows.items():
+        assert len(cells) == 4, name
+        assert all(cells), name
+    assert "exposure is above the mean of all residents" in PAGE
 
 
 def names_of(family: str) -> list[str]:

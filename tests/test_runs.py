@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cej_sim as cej
-from cej_sim import provenance, runs
+from cej_sim import explaining, provenance, runs
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import run_months
 from cej_sim.population import populate
@@ -666,3 +666,25 @@ def test_a_generic_processor_gives_the_same_bits(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code, str(file), str(Path(__file__).parent)], env=environment, check=True)
         frames.append(pd.read_pickle(file))
     assert_same(*frames)
+
+
+# What is set
+
+
+def test_rules_count_as_in_force_while_somebody_sits() -> None:
+    """Residents are told to wait from month 6 to 12; those who joined before still sit, and their votes count."""
+    wait = Event(6, "mandate", (("governance.convene.residents_from", 12),))
+    early = replace(A, name="early", events=(wait,), months=14)
+    late = replace(A.with_values({"governance.convene.residents_from": 12}), name="late", months=14)
+    told = cej.simulate(early, runs=2, seed=5).monthly.query("6 <= month < 12")
+    assert (told["resident_members"] > 0.0).all()
+    assert (told["vote_share"] > 0.0).all()
+    assert (told["seat_share"] > 0.0).all()
+    never = cej.simulate(late, runs=2, seed=5).monthly.query("month < 12")
+    assert (never[["vote_share", "seat_share", "resident_members"]] == 0.0).all(axis=None)
+
+
+def test_two_scenarios_differ_in_as_many_things_as_diff_lists() -> None:
+    a, b = cej.load("collective_impact"), cej.load("converted_by_mandate")
+    counted = sum(map(len, explaining.differences(a, b).values()))
+    assert len(runs.differing_rules({"a": a, "b": b})) == counted
