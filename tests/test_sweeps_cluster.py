@@ -102,6 +102,25 @@ def test_the_model_on_a_cluster(dask: Cluster, capsys: pytest.CaptureFixture[str
     assert local.content_hash in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away(dask: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
+    fifo = os.environ[computing.MENDED]
+    os.mkfifo(fifo)
+
+    def kill() -> None:
+        with os.fdopen(os.open(fifo, os.O_RDWR)) as pipe:
+            pipe.readline()
+        dask.processes[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(SweepFailure, match=r"^--scheduler: .*went away"):
+        runner.sweep(grid(5), "out", scheduler=dask.address, compute=computing.announced)
+    killer.join()
+    assert "Traceback" not in capfd.readouterr().err
+    assert runner.sweep(grid(5), "out", workers=1, compute=computing.cheap).ledger.counts() == (5, 0)
+
+
 def test_a_worker_answers_with_tables_or_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     design = grid(5)
     filled("out", design, [0])

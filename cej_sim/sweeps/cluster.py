@@ -125,8 +125,9 @@ def connect(address: str) -> Any:
             "a Dask scheduler needs the library distributed, which is not installed; "
             "write: pip install 'cej-sim[cluster]'"
         ) from error
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what goes wrong is said in one line
     try:
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
@@ -216,8 +217,9 @@ class _Sharing:
     def _submit(self, batch: list[int]) -> None:
         order = Order(self._packed, store.engine(), batch, self._todo.seconds, self._cell)
         future = self._client.submit(answer, order, pure=False, key=f"cej_sim-{batch[0]}-{uuid.uuid4().hex}")
-        limit = len(batch) * self._plan.design.time_limit
-        self._under_way[future.key] = (future, batch, time.monotonic() + AHEAD * limit + GRACE)
+        # No cell is begun after the batch's own time, and the last has its time limit.
+        longest = order.seconds + self._plan.design.time_limit
+        self._under_way[future.key] = (future, batch, time.monotonic() + AHEAD * longest + GRACE)
         if len(batch) == 1 and self._deaths[batch[0]]:
             self._tried = future.key
         future.add_done_callback(lambda ended: self._ended.put(ended.key))

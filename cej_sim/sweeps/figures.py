@@ -22,7 +22,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from cej_sim.comparison import (
     BY_NAME,
@@ -656,7 +656,9 @@ def scatter_figure(
         ):
             if is_log:
                 setter("log")
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+                axis.set_minor_formatter(NullFormatter())
         _plain_frame(axes, "both")
         box = axes.get_window_extent()
         for axis, label, room in ((axes.xaxis, words[0], box.width), (axes.yaxis, words[1], box.height)):

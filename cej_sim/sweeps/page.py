@@ -655,6 +655,7 @@ def _effect_row(
     else:
         shown = {"difference": row[column], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
         value, interval = format_difference(shown, metric)
+        value = value.lstrip("+") if name == "morris" else value
     cells = [data_cell(word, value, "number"), data_cell("95% interval", interval or "none", "number")]
     if more:
         extra = {
@@ -719,7 +720,7 @@ def summary(found: Analysis, about: About) -> list[RenderableType]:
     parts += [Text(f"Note: {remark}.", style="bold dark_orange3") for remark in found.remarks]
     for a, b in found.study.pairs:
         parts.append(_terminal_regions(found, about, a, b, month))
-    for name in ("shapley", "morris", "sobol", "correlations", "main_effects"):
+    for name in ("shapley", "morris", "sobol", "correlations", "main_effects", "swaps"):
         if name in found.tables:
             parts.append(_terminal_effects(found, about, name, month))
             break
@@ -760,12 +761,11 @@ def _terminal_effects(found: Analysis, about: About, name: str, month: int) -> T
             mark = marks[label][-1 if name == "sobol" else 0]
             if math.isnan(mark.value) or mark.value == 0.0:
                 continue
+            shown = {"difference": mark.value, "ci_low": math.nan, "ci_high": math.nan}
             if name in ("sobol", "correlations"):
                 value = f"{mark.value:.2f}"
             else:
-                value = format_difference({"difference": mark.value, "ci_low": math.nan, "ci_high": math.nan}, metric)[
-                    0
-                ]
+                value = _amount(mark.value, metric) if name == "morris" else format_difference(shown, metric)[0]
             told.append(f"{label} {value}{'' if mark.sure or not mark.judged else ' (cannot tell)'}")
         grid.add_row(Text(label_of(metric)), Text("; ".join(told) or "nothing"))
     return grid
