@@ -218,9 +218,8 @@ def _bytes(path: Path, setting: str = "network.file") -> bytes:
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read ({_reason(error)})") from None
     if not data.strip():
-        raise NetworkError(
-            f"{path}: is empty; write {'a network' if setting == 'network.file' else 'the agents'} into it, or leave out {setting}"
-        )
+        what = "a network" if setting == "network.file" else "the agents"
+        raise NetworkError(f"{path}: is empty; write {what} into it, or leave out {setting}")
     return data
 
 

@@ -477,8 +477,8 @@ class Walk:
         if node.cut and (path.rpartition(".")[2] in ("name", "label", "description") or path.startswith("reasons.")):
             lost = clean(node.cut)
             self.remarks.append(
-                f"line {node.place.line}, {path}: the text ends before {lost}, for # begins a comment; if that belongs to "
-                "the text, put the whole text in quotes"
+                f"line {node.place.line}, {path}: the text ends before {lost}, for # begins a comment; if that belongs "
+                "to the text, put the whole text in quotes"
             )
 
     def reasons(self, shape: Reasons, node: Node, path: str) -> None:
