@@ -38,6 +38,7 @@ _SOURCES = (
     "scenario.py",
     "network.py",
     "network_files.py",
+    "nodes.py",
     "population.py",
 )
 

@@ -241,7 +241,7 @@ def _going_on(again: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Stop(f"\nStopped; what is done is kept. To go on: {again}", status=INTERRUPTED) from None
+        raise Stop("", f"Stopped; what is done is kept. To go on: {again}", status=INTERRUPTED) from None
     except RuntimeError as error:
         from cej_sim.sweeps.store import SweepFailure
 

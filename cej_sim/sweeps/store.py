@@ -48,7 +48,7 @@ _STAGING = ".cej_sim-"
 FORMAT = 1
 
 #: Sources beside the engine's that decide the rows of a cell.
-_SOURCES = ("runs.py", "sweeps/design.py", "sweeps/worker.py")
+_SOURCES = ("runs.py", "sweeps/ablation.py", "sweeps/design.py", "sweeps/worker.py")
 
 #: Size of a part that many small ones are put together to, and of the groups of rows within a part.
 PART_BYTES = 64 * 2**20
