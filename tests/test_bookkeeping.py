@@ -33,7 +33,7 @@ from cej_sim.state import INSTITUTION, ORGANIZER, State
 
 @given(scenario=any_scenario(months=18), seed=st.integers(0, 10**6))
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),

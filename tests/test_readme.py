@@ -82,7 +82,13 @@ def test_the_two_commands_install_and_act():
         assert "\n" not in command
 
 
-@pytest.mark.parametrize("position", range(len(SHELL)))
+#: Blocks of several commands that compute, which take long.
+LONG = [text.count("cej-sim run") + text.count("cej-sim compare") + text.count("cej-sim sweep") > 1 for text in SHELL]
+
+
+@pytest.mark.parametrize(
+    "position", [pytest.param(i, marks=pytest.mark.slow) if long else i for i, long in enumerate(LONG)]
+)
 def test_commands(position, desk, monkeypatch, capsys):
     monkeypatch.chdir(desk)
     for line in SHELL[position].splitlines():
