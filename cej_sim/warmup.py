@@ -21,6 +21,7 @@ import numpy as np
 
 from cej_sim import compiled
 from cej_sim.compiled import is_cached
+from cej_sim.draws import run_key
 from cej_sim.metrics import METRICS, measure_arrays
 from cej_sim.month import PHASES, RULES_DTYPE, SETS, run_months
 from cej_sim.phases import fund, reform
@@ -102,7 +103,7 @@ def compile_second_part() -> None:
     compile_kernels([*_phases(True), fund.disband, measure_arrays])
     print("done", flush=True)
     small = {**defaults(), "community.residents": 6, "community.institutions": 2}
-    populate(Scenario("small", small, months=1), 1)
+    populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
 
 
 def prepare() -> None:

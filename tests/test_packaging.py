@@ -133,6 +133,7 @@ def test_an_installed_wheel_finds_its_own_scenarios(built, tmp_path):
         assert hashed == reading.load(ROOT / "scenarios" / f"{name}.yaml").hash()
 
 
+@pytest.mark.slow
 def test_a_checkout_finds_the_files_that_people_edit(tmp_path):
     file, _, found = look_from([ROOT], tmp_path)
     assert Path(file) == ROOT / "cej_sim" / "__init__.py"
@@ -165,6 +166,7 @@ def imported(folder: str) -> set[str]:
     return {normal("ruamel.yaml" if name == "ruamel" else known[name][0]) for name in outside}
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     needed = {normal(line) for line in PROJECT["project"]["dependencies"]}
     extras = {

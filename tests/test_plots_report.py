@@ -211,6 +211,7 @@ def test_every_size_is_legible(count: int, runs: int, months: int) -> None:
     assert ("One run" in words(figure)) == (runs == 1)
 
 
+@pytest.mark.slow
 def test_any_metric_can_be_a_panel() -> None:
     monthly = synthetic(runs=3, months=24)
     for start in range(0, len(NAMES), 6):

@@ -205,6 +205,7 @@ def test_run_runs_the_other_scenario_too(capsys: pytest.CaptureFixture[str]) -> 
     assert [scenario["hash"] for scenario in said["against"]] == [cej_sim.load("old.yaml").hash()]
 
 
+@pytest.mark.slow
 def test_settings_hold_for_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
     votes = ["--set", "decide.votes.residents=.2"]
     assert cli.status(["run", "new.yaml", *QUICK, "--months", "12", *votes, "--out", "run"]) == 0
@@ -292,6 +293,7 @@ def test_a_bundle_unpacks_and_runs_to_the_same_numbers(
         assert Path("again", name).read_bytes() == inside[f"results/{name}"], name
 
 
+@pytest.mark.slow
 def test_the_same_bundle_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["compare", "old.yaml", "new.yaml", *QUICK, "--months", "3", "--out", "out", "--bundle", "a.zip"]
     assert cli.status(command) == 0
@@ -302,6 +304,7 @@ def test_the_same_bundle_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> 
     assert sorted(Path().glob(".cej_sim*")) == []
 
 
+@pytest.mark.slow
 def test_shipped_scenarios_are_packed_to_be_read() -> None:
     words = ["--runs", "1", "--months", "2", "--bundle", "homework.zip"]
     assert cli.status(["compare", "collective_impact", "community_led", *words]) == 0
@@ -467,6 +470,7 @@ kinds: {residents: neighbors}
 """
 
 
+@pytest.mark.slow
 def test_labels_are_shown_and_change_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     Path("room.yaml").write_text(ROOM)
     command = ["compare", "old.yaml", "new.yaml", *QUICK, "--months", "12", "--out"]
@@ -569,6 +573,7 @@ def test_a_labels_file_that_is_none(text: str | None, words: str) -> None:
     assert str(caught.value).startswith(words)
 
 
+@pytest.mark.slow
 def test_a_bundle_brings_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("room.yaml").write_text(ROOM)
     words = [*QUICK, "--months", "2", "--labels", "room.yaml", "--bundle", "a.zip"]

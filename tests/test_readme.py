@@ -182,6 +182,7 @@ def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     assert [*told["monthly.parquet"], *NAMES] == list(pd.read_parquet(tmp_path / "monthly.parquet").columns)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     ci, led = cej_sim.load("collective_impact"), cej_sim.load("community_led")
     for name, seed, threads in (("a", 5, 1), ("b", 5, 2), ("c", 6, 2)):

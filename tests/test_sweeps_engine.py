@@ -272,6 +272,7 @@ def runs(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_driver(here: Path) -> None:
     code = """
         from cej_sim.sweeps import runner
@@ -378,6 +379,7 @@ def test_a_transaction_counts_whole_or_not_at_all() -> None:
 # Full disks
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_with_a_line_and_the_rest_can_be_computed(capsys: pytest.CaptureFixture[str]) -> None:
     """A limit on the size of files stands for the full disk: writing a part fails in the worker."""
     import resource
@@ -584,6 +586,7 @@ def test_a_start_that_was_killed_begins_again() -> None:
 # Shards, and one content however it came about
 
 
+@pytest.mark.slow
 def test_shards_are_merged_to_the_same_content(capsys: pytest.CaptureFixture[str]) -> None:
     design = grid(11)
     whole = filled("unbroken", design)
@@ -661,6 +664,7 @@ def test_the_content_does_not_depend_on_the_number_of_workers() -> None:
 # What is computed
 
 
+@pytest.mark.slow
 def test_probes_and_runs_until_an_interval_is_short_enough() -> None:
     text = DESIGN.replace("runs: 2\n", "")
     Path("design.yaml").write_text(
@@ -763,6 +767,7 @@ def test_hashes_do_not_depend_on_how_missing_numbers_are_written() -> None:
 # Asked from Python, and before
 
 
+@pytest.mark.slow
 def test_the_public_door_without_a_guard_and_without_mesa() -> None:
     """A script needs no ``if __name__ == "__main__"``; neither the driver nor its workers load Mesa or matplotlib."""
     Path("script.py").write_text(

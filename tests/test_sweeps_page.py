@@ -150,6 +150,7 @@ def test_every_column_has_a_meaning(name) -> None:
 # Pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_pictures_stay_within_themselves(name) -> None:
     one, cells, rows = ALL[name]()
@@ -207,6 +208,7 @@ def test_factors_with_the_same_label_are_told_apart() -> None:
     assert set(figures.marks_of(found, "correlations", "b - a", "burden", 60)) == {"One (x)", "Two", "One (z)"}
 
 
+@pytest.mark.slow
 def test_files_of_pictures_are_the_same_each_time() -> None:
     one, cells, rows = grid()
     found = analyze(one, cells, [rows])
