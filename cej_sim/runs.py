@@ -771,6 +771,8 @@ def causal_influence(
     bloc: str = "resident",
     threads: int | None = None,
     progress: Progress | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """How far one bloc's convictions cause the agenda: each run against its counterfactual twin.
 
@@ -787,6 +789,7 @@ def causal_influence(
         bloc: ``resident``, ``institution``, ``backbone`` or ``organizer``.
         threads: As in ``simulate``.
         progress: Called with (pairs done, pairs in all).
+        numbers: Numbers of the runs, instead of the first ``runs``.
 
     Returns:
         A row per run and month from 0, columns ``run month influence``; ``influence`` is missing where
@@ -797,9 +800,11 @@ def causal_influence(
     """
     if bloc not in KINDS:
         raise RequestError(f"bloc: {bloc!r} is not a kind of agent; write one of: {', '.join(KINDS)}")
+    runs = runs if numbers is None else len(numbers)
     months, threads = _request({scenario.name: scenario}, runs, seed, months, threads)
+    numbers = range(runs) if numbers is None else numbers
     events, kind, issues = encode_events(scenario), KINDS.index(bloc), len(scenario.issues)
-    out = np.empty((runs, months + 1))
+    out = np.empty((len(numbers), months + 1))
 
     def agendas(state: State, key: np.uint64, stop: threading.Event) -> NDArray[np.float64]:
         """The agenda of every month, (months + 1, K); the state is run on."""
@@ -813,21 +818,21 @@ def causal_influence(
             agenda[month + 1] = state.decision[:issues]
         return agenda
 
-    def work(run: int, stop: threading.Event) -> None:
-        key = key_of(seed, run)
+    def work(place: int, stop: threading.Event) -> None:
+        key = key_of(seed, numbers[place])
         state, twin = start(scenario, key), start(scenario, key, permuted=kind)
         rows = (state.kind == kind) & state.active
         if not rows.any():
             raise RequestError(f"bloc: {scenario.name} has nobody of kind {bloc}; choose another bloc")
         moved = np.abs(state.x0[rows, :issues] - twin.x0[rows, :issues]).sum(axis=1).mean()
         difference = np.abs(agendas(state, key, stop) - agendas(twin, key, stop)).sum(axis=1)
-        out[run] = difference / moved if moved > 0 else np.nan
+        out[place] = difference / moved if moved > 0 else np.nan
 
-    _each(range(runs), work, threads, progress)
+    _each(range(len(numbers)), work, threads, progress)
     return pd.DataFrame(
         {
-            "run": np.repeat(np.arange(runs, dtype=np.int32), months + 1),
-            "month": np.tile(np.arange(months + 1, dtype=np.int32), runs),
+            "run": np.repeat(np.asarray(numbers, dtype=np.int32), months + 1),
+            "month": np.tile(np.arange(months + 1, dtype=np.int32), len(numbers)),
             "influence": out.ravel(),
         }
     )
@@ -861,6 +866,8 @@ def irreversibility(
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> Loop:
     """Whether a rule that was changed can be changed back: move it from low to high by mandate, and back again.
 
@@ -881,10 +888,12 @@ def irreversibility(
         seed: As in ``simulate``.
         threads: As in ``simulate``.
         progress: Called with (runs done, runs in all).
+        numbers: Numbers of the runs, instead of the first ``runs``.
 
     Raises:
         RequestError: If the rule is unknown or not a number, or a number is impossible.
     """
+    runs = runs if numbers is None else len(numbers)
     problems = request_problems(runs=runs, seed=seed, threads=threads)
     problems += [
         f"{name}: {value} is too few; write a whole number of at least 2"
@@ -900,6 +909,7 @@ def irreversibility(
         problems.append(f"{path} is changed by an event of {scenario.name}; remove the event first")
     if problems or parameter is None:
         raise RequestError("\n".join(problems))
+    numbers = range(runs) if numbers is None else numbers
     values = [float(value) for value in np.linspace(low, high, steps)]
     if parameter.kind == "count":
         values = [float(round(value)) for value in values]
@@ -917,25 +927,25 @@ def irreversibility(
     )
     move = replace(stay, events=tuple(sorted((*stay.events, *mandates), key=lambda event: event.month)))
     events = {False: encode_events(stay), True: encode_events(move)}
-    plateaus = np.empty((2, runs, len(way), len(METRICS)))
+    plateaus = np.empty((2, len(numbers), len(way), len(METRICS)))
 
     def work(task: tuple[int, bool], stop: threading.Event) -> None:
-        run, moved = task
+        row, moved = task
         rows = np.empty((months + 1, len(METRICS)))
-        run_once(move if moved else stay, key_of(seed, run), rows, stop, events[moved])
+        run_once(move if moved else stay, key_of(seed, numbers[row]), rows, stop, events[moved])
         for place in range(len(way)):
-            plateaus[int(moved), run, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
+            plateaus[int(moved), row, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
 
-    tasks = [(run, moved) for run in range(runs) for moved in (False, True)]
+    tasks = [(row, moved) for row in range(len(numbers)) for moved in (False, True)]
     _each(tasks, work, usable_processors() if threads is None else threads, progress)
-    return _loop(plateaus, np.asarray(values))
+    return _loop(plateaus, np.asarray(values), numbers)
 
 
 def _typed(kind: str, value: float) -> float | int:
     return int(value) if kind == "count" and value == int(value) else float(value)
 
 
-def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64]) -> Loop:
+def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64], numbers: Sequence[int] | None = None) -> Loop:
     """Branches and areas from the means at each place of the way, (stay or move, runs, 2 steps - 1, metrics)."""
     steps = len(values)
     up, down = plateaus[:, :, :steps], plateaus[:, :, : steps - 2 : -1]
@@ -954,11 +964,11 @@ def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64]) -> Loop:
         branch("down", values, down[1]),
         branch("stay", np.full(2 * steps - 1, values[0]), plateaus[0]),
     ]
-    runs = plateaus.shape[1]
+    numbers = range(plateaus.shape[1]) if numbers is None else numbers
     per_run = pd.DataFrame(
         {
-            "run": np.repeat(np.arange(runs, dtype=np.int32), len(NAMES)),
-            "metric": list(NAMES) * runs,
+            "run": np.repeat(np.asarray(numbers, dtype=np.int32), len(NAMES)),
+            "metric": list(NAMES) * len(numbers),
             "area": area[1].ravel(),
             "drift": area[0].ravel(),
         }
