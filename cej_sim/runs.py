@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from cej_sim import compiled, provenance
 from cej_sim.draws import run_key
+from cej_sim.ensemble import Ensemble
 from cej_sim.explaining import differences
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
@@ -399,8 +400,12 @@ def _compute(
     months: int | Mapping[str, int],
     threads: int,
     progress: Progress | None,
+    ensemble: Ensemble | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run every scenario with every run number of a seed: the monthly table and the changes."""
+    """Run every scenario with every run number of a seed: the monthly table and the changes.
+
+    With an ensemble, a run uses the set of its number.
+    """
     length = dict.fromkeys(scenarios, months) if isinstance(months, int) else months
     out = {name: np.empty((len(run_numbers), length[name] + 1, len(METRICS))) for name in scenarios}
     events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
@@ -408,7 +413,8 @@ def _compute(
 
     def work(task: tuple[int, str], stop: threading.Event) -> None:
         row, name = task
-        state = run_once(scenarios[name], key_of(seed, run_numbers[row]), out[name][row], stop, events[name])
+        scenario = scenarios[name] if ensemble is None else ensemble.apply(scenarios[name], run_numbers[row])
+        state = run_once(scenario, key_of(seed, run_numbers[row]), out[name][row], stop, events[name])
         changes[name, row] = change_log(state, scenarios[name])
 
     _each([(row, name) for row in range(len(run_numbers)) for name in scenarios], work, threads, progress)
@@ -627,6 +633,7 @@ def simulate(
     *,
     against: Sequence[Scenario] = (),
     command: str | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Result:
     """Run one scenario many times.
 
@@ -640,6 +647,7 @@ def simulate(
         against: Scenarios that the scenario's predictions are held against (``expect:`` in its file). They are run
             with the same luck as far as predictions reach, and appear in ``predictions`` only.
         command: The command line that asked for this, for the provenance.
+        ensemble: Parameter sets; run r uses set r, which ``Ensemble.apply`` says exactly. None: the declared defaults.
 
     Returns:
         The runs' monthly table, changes, predictions and provenance.
@@ -653,7 +661,7 @@ def simulate(
     others = {name: one for name, one in everybody.items() if name not in named}
     reach = max((one.month for one in scenario.expect if one.month <= chosen), default=1)
     months_of = {**{name: min(reach, one.months) for name, one in others.items()}, scenario.name: chosen}
-    table, log = _compute(everybody, range(runs), seed, months_of, threads, progress)
+    table, log = _compute(everybody, range(runs), seed, months_of, threads, progress, ensemble)
     from cej_sim.predictions import judge
 
     predictions = judge(table, predictions_of(named, everybody))
@@ -661,7 +669,7 @@ def simulate(
         frame[frame["scenario"].isin(list(named))].reset_index(drop=True) if others else frame for frame in (table, log)
     )
     remarks = comparison_remarks(everybody, chosen) if others else []
-    described = _describe(named, runs, seed, chosen, command, remarks, others)
+    described = _describe(named, runs, seed, chosen, command, remarks, others, ensemble)
     return Result(named, monthly, changes, described, predictions=predictions, against=others)
 
 
@@ -676,6 +684,7 @@ def compare(
     progress: Progress | None = None,
     allow_unequal_budgets: bool = False,
     command: str | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Comparison:
     """Run scenarios side by side with common luck, and compare the first with each of the others.
 
@@ -690,6 +699,7 @@ def compare(
         progress: Called with (runs done, runs of all scenarios).
         allow_unequal_budgets: Compare scenarios although one has more money; else they are refused.
         command: The command line that asked for this, for the provenance.
+        ensemble: Parameter sets; run r of every scenario uses set r. None: the declared defaults.
 
     Returns:
         Monthly table, changes, table of differences and provenance.
@@ -705,14 +715,14 @@ def compare(
     remarks = comparison_remarks(named, months)
     for remark in remarks:
         warnings.warn(remark, ComparisonWarning, stacklevel=2)
-    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress)
+    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress, ensemble)
     from cej_sim.comparison import compare_table  # brings scipy, which takes longer to load than all else
 
     first, *others = named
     from cej_sim.predictions import judge
 
     table = compare_table(monthly, first, others, table_months(chosen))
-    described = _describe(named, runs, seed, chosen, command, remarks)
+    described = _describe(named, runs, seed, chosen, command, remarks, ensemble=ensemble)
     predictions = judge(monthly, predictions_of(named))
     return Comparison(named, monthly, changes, described, table, predictions=predictions)
 
@@ -747,8 +757,11 @@ def _describe(
     command: str | None,
     remarks: Sequence[str] = (),
     against: Mapping[str, Scenario] | None = None,
+    ensemble: Ensemble | None = None,
 ) -> dict[str, Any]:
-    return provenance.describe(
+    if ensemble is not None:
+        remarks = [*remarks, ensemble.remark(scenarios.values())]
+    described = provenance.describe(
         scenarios,
         seed=int(seed),
         runs=int(runs),
@@ -758,6 +771,7 @@ def _describe(
         warnings=remarks,
         against=against,
     )
+    return described if ensemble is None else {**described, "ensemble": ensemble.described()}
 
 
 # Probes
