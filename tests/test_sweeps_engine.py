@@ -24,7 +24,7 @@ import pytest
 import cej_sim
 from cej_sim import cli, provenance
 from cej_sim.metrics import NAMES as METRIC_NAMES
-from cej_sim.sweeps import runner, store, worker
+from cej_sim.sweeps import crew, files, runner, store, worker
 from cej_sim.sweeps.design import Auto, Design, Factor, Plan, Probe
 from cej_sim.sweeps.store import Shard, Sweep, SweepError, SweepFailure
 
@@ -179,9 +179,9 @@ def test_a_changed_number_does_not_reproduce(capsys: pytest.CaptureFixture[str])
 # Cells that fail
 
 
-@pytest.mark.parametrize("deaths", [1, pytest.param(runner.DEATHS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("deaths", [1, pytest.param(crew.DEATHS, marks=pytest.mark.slow)])
 def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "DEATHS", deaths)
+    monkeypatch.setattr(crew, "DEATHS", deaths)
     design = replace(grid(14), time_limit=1.0)
     seen = []
     sweep = runner.sweep(design, "out", workers=2, compute=computing.faulty, progress=seen.append)
@@ -355,7 +355,7 @@ def test_a_part_that_nobody_lists_is_neither_read_nor_kept() -> None:
     batch = worker.compute(Plan(design), [3, 5], cell=computing.cheap)
     assert batch.rows is not None
     orphan = store.write_part(Path("out"), batch.rows, batch.probes)
-    (Path("out/rows") / f"{store._STAGING}123.tmp").write_bytes(b"half")
+    (Path("out/rows") / f"{files.STAGING}123.tmp").write_bytes(b"half")
     assert set(Sweep("out").rows()["cell"]) == {0, 1, 2, 4}
     sweep = runner.sweep(design, "out", workers=1, compute=computing.cheap)
     assert not (Path("out/rows") / orphan.name).exists()
@@ -736,7 +736,7 @@ def test_a_batch_that_takes_long_leaves_the_rest() -> None:
 
 
 def test_batches_follow_what_was_measured() -> None:
-    todo = runner.Todo(range(100_000), 100_000, 2)
+    todo = crew.Todo(range(100_000), 100_000, 2)
     assert todo.take() == [0]
     sizes = []
     while todo.waiting:
@@ -747,9 +747,9 @@ def test_batches_follow_what_was_measured() -> None:
     assert max(sizes) == 200
     assert sizes[-1] == 1
     assert len(sizes) < 700
-    todo = runner.Todo(range(1_000_000), 1_000_000, 2)
+    todo = crew.Todo(range(1_000_000), 1_000_000, 2)
     todo.measured(1, 1.0)
-    assert todo.seconds == runner.LONGEST_BATCH
+    assert todo.seconds == crew.LONGEST_BATCH
     todo.again([7], alone=True)
     assert todo.take() == [7]
 
@@ -822,7 +822,7 @@ MEASURED = """
     from dataclasses import replace
     import cells
     import test_sweeps_engine as those
-    from cej_sim.sweeps import runner
+    from cej_sim.sweeps import crew, runner
     from cej_sim.sweeps.design import Factor, Plan
     base = those.grid(1)
     sides = [int(word) for word in sys.argv[1:]]
@@ -835,7 +835,7 @@ MEASURED = """
     started = time.perf_counter()
     plan = Plan(design)
     assert plan.values(len(plan) - 1)
-    todo = runner.Todo(iter(range(len(plan))), len(plan), 2)
+    todo = crew.Todo(iter(range(len(plan))), len(plan), 2)
     assert todo.take() == [0]
     planned = time.perf_counter() - started
     most = {}

@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from cej_sim.sweeps import store, worker
+from cej_sim.sweeps.crew import DEATHS, Todo
 from cej_sim.sweeps.design import Design, Plan
-from cej_sim.sweeps.runner import DEATHS, Todo
 from cej_sim.sweeps.store import Failed, Ledger, SweepFailure
 from cej_sim.sweeps.worker import Batch, Compute
 from cej_sim.warmup import prepare
