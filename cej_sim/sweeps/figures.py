@@ -1241,7 +1241,7 @@ def marks_of(found: Analysis, table: str, response: str, metric: str, month: int
         label = labels.get(row.get("factor", ""), "")
         if table == "sobol":
             marks[label] = [
-                Mark(i, row[name], row[name] - row[f"{name}_conf"], row[name] + row[f"{name}_conf"], False)
+                Mark(i, row[name], row[f"{name}_low"], row[f"{name}_high"], False)
                 for i, name in enumerate(("S1", "ST"))
             ]
         elif table == "morris":

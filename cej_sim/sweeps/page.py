@@ -646,9 +646,10 @@ def _effect_row(
 ) -> str:
     pair = name == "interactions"
     label = f"{labels[row['factor_a']]} × {labels[row['factor_b']]}" if pair else str(row["label"])
-    if name in ("morris", "sobol"):
-        half = row["mu_star_conf" if name == "morris" else "ST_conf"]
-        row = {**row, "ci_low": row[column] - half, "ci_high": row[column] + half}
+    if name == "morris":
+        row = {**row, "ci_low": row[column] - row["mu_star_conf"], "ci_high": row[column] + row["mu_star_conf"]}
+    if name == "sobol":
+        row = {**row, "ci_low": row["ST_low"], "ci_high": row["ST_high"]}
     if name in ("sobol", "correlations"):
         value = "–" if math.isnan(row[column]) else f"{row[column]:.2f}"
         interval = "none" if math.isnan(row["ci_low"]) else f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
@@ -661,7 +662,9 @@ def _effect_row(
         extra = {
             "shapley": lambda: "–" if math.isnan(row["share"]) else f"{100 * row['share']:.0f}%",
             "morris": lambda: _amount(row["sigma"], metric),
-            "sobol": lambda: "–" if math.isnan(row["S1"]) else f"{row['S1']:.2f} ± {row['S1_conf']:.2f}",
+            "sobol": lambda: (
+                "–" if math.isnan(row["S1"]) else f"{row['S1']:.2f} [{row['S1_low']:.2f}, {row['S1_high']:.2f}]"
+            ),
             "swaps": lambda: row["direction"] if row["factor"] != ALL_FACTORS else "",
             "interactions": lambda: row["aliases"],
             "main_effects": lambda: row["level"],
