@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -202,6 +206,51 @@ def test_marks_of_few_equal_runs_are_not_sure() -> None:
     assert not figures.Mark(0, 1.0, -0.1, 2.1, True, 99).sure
 
 
+def listed(count: int, names=("a", "b")):
+    factors = (Factor("x", "One", low=0.0, high=1.0),)
+    order = np.random.default_rng(7).permutation(count)
+    cells = cells_of(factors, [(place / count,) for place in order], 8)
+    cells["label"] = [f"the {place}th" if place != 5 else "twin" for place in order]
+    cells.loc[order == 6, "label"] = "twin"
+    rows = rows_of(cells, names, 8)
+    gap = rows["cell"].map(dict(enumerate(order)))
+    rows["burden"] = gap * (rows["scenario"] == names[-1]) + 0.001 * rows["run"]
+    return study("list", factors, names), cells, rows
+
+
+def test_a_long_list_says_which_cells_are_drawn() -> None:
+    """Of 100 cells 16 by rank, the lowest and the highest among them, in that order; of 12 all, in their own."""
+    wording = figures.Wording("A sweep", PAIR, "Footer.")
+    one, cells, rows = listed(100)
+    found = analyze(one, cells, [rows], metrics=["burden", "trust"])
+    (picture,) = [one for one in figures.pictures(found, wording, True) if one.name == "cells"]
+    figure = picture.draw()
+    shown = [text.get_text() for text in figure.findobj(Text) if text.get_gid() == "row-label"]
+    ranks = np.linspace(0, 99, 16).round().astype(int)
+    twins = {5: "twin", 6: "twin"}
+    assert [re.sub(" [(]cell .*", "", word) for word in shown] == [twins.get(rank, f"the {rank}th") for rank in ranks]
+    told = " ".join(words(figure).split())
+    assert "16 of 100 cells are drawn, evenly spread by rank of their difference in" in told
+    assert "all are in differences.csv" in told
+    assert "all are in differences.csv" in picture.caption
+    assert "16 of 100 cells are drawn" in picture.alt
+    one, cells, rows = listed(12)
+    (picture,) = [
+        one for one in figures.pictures(analyze(one, cells, [rows], metrics=["burden"]), wording) if one.name == "cells"
+    ]
+    shown = [text.get_text() for text in picture.draw().findobj(Text) if text.get_gid() == "row-label"]
+    assert len(set(shown)) == 12
+    assert sum(word.startswith("twin (cell ") for word in shown) == 2
+    assert "are drawn" not in picture.caption
+
+
+def test_cells_without_a_value_are_not_among_those_drawn() -> None:
+    values = [np.nan, 3.0, 1.0, np.nan, 2.0, 0.0]
+    assert figures.spread_by_rank(values, 3) == [5, 4, 1]
+    assert figures.spread_by_rank(values, 5) == [5, 2, 4, 1]
+    assert figures.spread_by_rank(values, 6) == list(range(6))
+
+
 def test_factors_with_the_same_label_are_told_apart() -> None:
     one, cells, rows = sampled("latin_hypercube")
     found = analyze(one, cells, [rows])
@@ -359,6 +408,57 @@ def test_what_fails_leaves_the_analysis_before_it(directory, monkeypatch, capsys
     assert "no space left" in capsys.readouterr().err
     assert (directory / "analysis" / "report.html").read_bytes() == before
     assert {path.name for path in directory.iterdir()} == {"analysis"}
+
+
+def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, monkeypatch, capsys) -> None:
+    """Killed after each rename, by a signal that no program can catch: an old or the new page is there in the end."""
+    monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
+    assert cli.status(["analyze", str(directory)]) == 0
+    folder = directory / "analysis"
+    first = (folder / "report.html").read_bytes()
+    script = (
+        "import os, pathlib, sys\n"
+        "from cej_sim.sweeps import page\n"
+        "directory, count, replace = pathlib.Path(sys.argv[1]), int(sys.argv[2]), os.replace\n"
+        "def killing(*arguments):\n"
+        "    global count\n"
+        "    count -= 1\n"
+        "    if count < 0:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    replace(*arguments)\n"
+        "page.os.replace = killing\n"
+        "staging = directory / f'.cej_sim-{os.getpid()}-0123456789ab'\n"
+        "replace(directory / 'new', staging)\n"
+        "page._exchange(staging, directory / 'analysis')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    seen = []
+    for renames in (0, 1, 2):
+        shutil.copytree(folder, directory / "new")
+        (directory / "new" / "report.html").write_text(f"new {renames}")
+        killed = subprocess.run([sys.executable, "-c", script, str(directory), str(renames)], check=False)
+        assert killed.returncode == -9
+        seen.append(folder.exists())
+        # What is refused afterwards still mends first.
+        with monkeypatch.context() as patch:
+            patch.setattr(page, "_check", lambda target: (_ for _ in ()).throw(page.SweepError("stop")))
+            assert cli.status(["analyze", str(directory)]) == 2
+        assert (folder / "report.html").read_bytes() == (first if renames < 2 else b"new 2")
+        assert {path.name for path in directory.iterdir()} == {"analysis"}
+    assert seen == [True, False, True]
+    assert cli.status(["analyze", str(directory)]) == 0
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_only_our_own_leftovers_are_mended(directory, monkeypatch) -> None:
+    monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
+    running = directory / f".cej_sim-{os.getpid()}-0123456789ab"
+    mine = directory / ".cej_sim-notes"
+    for path in (running, mine):
+        path.mkdir()
+        (path / "a.txt").write_text("mine")
+    assert cli.status(["analyze", str(directory)]) == 0
+    assert {path.name for path in directory.iterdir()} == {"analysis", running.name, mine.name}
 
 
 def test_shards_are_merged_first(directory, monkeypatch, capsys) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -1012,7 +1013,7 @@ def _scatter_pictures(
     drawn = np.sort(rng.choice(total, DOTS, replace=False)) if total > DOTS else np.arange(total)
     intro = (
         "Each mark is one cell; the axes are the two factors that matter most for that outcome, the others vary too."
-        + (f" {DOTS} of {total} cells, drawn by lot." if total > DOTS else "")
+        + drawn_words(len(drawn), total, "chosen by lot", "differences" if sides else "outcomes")
     )
     for part, chosen in _in_parts(metrics, PANELS):
 
@@ -1034,43 +1035,78 @@ def _scatter_pictures(
         )
 
 
+def spread_by_rank(values: Sequence[float], most: int) -> list[int]:
+    """So many positions of values, evenly spread over their ranks, from the lowest to the highest.
+
+    Those without a value come into it only where all fit; then everything stays in its order.
+    """
+    if len(values) <= most:
+        return list(range(len(values)))
+    known = [
+        place for place in np.argsort(np.asarray(values, dtype=float), kind="stable") if not np.isnan(values[place])
+    ]
+    steps = np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(np.int64)
+    return [int(known[step]) for step in steps]
+
+
+def drawn_words(drawn: int, total: int, by: str, file: str) -> str:
+    """Which cells a picture leaves out, by what rule, and where they are; "" if it leaves out none."""
+    if drawn == total:
+        return ""
+    return f" {drawn:,} of {total:,} cells are drawn, {by}; all are in {file}.csv."
+
+
 def _line_pictures(
     found: Analysis, wording: Wording, response: str, month: int, metrics: Sequence[Metric], tail: str
 ) -> Iterator[Picture]:
-    """Cells in rows: of one factor, or of a list."""
+    """Cells in rows: of one factor, or of a list. Of many, some: levels evenly spaced, or cells spread by rank."""
     sides = _sides(found, wording, response)
-    cells = found.cells
-    if len(cells) > ROWS and found.study.kind == "list":
-        cells = cells.iloc[:ROWS]
+    cells, table = found.cells, "differences" if sides else "outcomes"
     one = found.study.factors[0] if found.study.kind != "list" else None
     words = [
         f"{one.label}: {plain(value)}" if one is not None else str(label)
         for label, value in zip(cells["label"], cells[one.name] if one is not None else cells["label"], strict=True)
     ]
-    step = max(1, math.ceil(len(words) / 24))
+    often = Counter(words)
+    words = [
+        word if often[word] == 1 else f"{word} (cell {cell})" for word, cell in zip(words, cells["cell"], strict=True)
+    ]
     intro = "Each row is one cell: mean over runs" + (
         f" of the paired difference, with its 95% interval; left of 0 {sides[0]} is higher, right of it {sides[1]}."
         if sides
         else ", with its 95% interval."
     )
-    if len(words) > 24:
-        intro += f" Every {step}th cell is shown."
-    if len(found.cells) > len(cells):
-        intro += f" The first {len(cells)} of {len(found.cells)} cells."
     judged = sides is not None
-    for part, chosen in _in_parts(metrics, PANELS if len(words) <= ROWS else 3):
+    for part, chosen in _in_parts(metrics, PANELS if len(words) <= 10 else 3):
+        if one is not None:
+            step = max(1, math.ceil(len(words) / 24))
+            rows, by = list(range(0, len(words), step)), f"every {step}th level"
+        else:
+            rows = spread_by_rank(found.at(response, chosen[0].name, month)["value"].tolist(), ROWS)
+            amount = "difference" if sides else "value"
+            by = f"evenly spread by rank of their {amount} in “{label_of(chosen[0])}”, from the lowest to the highest"
+        said = intro + drawn_words(len(rows), len(words), by, table)
 
-        def draw(chosen: Sequence[Metric] = chosen) -> Figure:
+        def draw(chosen: Sequence[Metric] = chosen, rows: Sequence[int] = rows, said: str = said) -> Figure:
             panels = {}
             for metric in chosen:
-                frame = found.at(response, metric.name, month).iloc[: len(cells)]
+                numbers = records(found.at(response, metric.name, month)[["value", "ci_low", "ci_high", "runs"]])
                 panels[metric.name] = {
-                    word: [Mark(0, row["value"], row["ci_low"], row["ci_high"], judged, int(row["runs"]))]
-                    for word, (_, row) in list(zip(words, frame.iterrows(), strict=True))[::step]
+                    words[row]: [
+                        Mark(
+                            0,
+                            numbers[row]["value"],
+                            numbers[row]["ci_low"],
+                            numbers[row]["ci_high"],
+                            judged,
+                            int(numbers[row]["runs"]),
+                        )
+                    ]
+                    for row in rows
                 }
             return rows_figure(
                 f"{wording.response(response)}, {when(month)}",
-                intro,
+                said,
                 wording.footer,
                 panels,
                 judged=judged,
@@ -1081,9 +1117,10 @@ def _line_pictures(
         yield Picture(
             f"cells{tail}{part}",
             f"{wording.response(response)}, cell by cell, {when(month)}",
-            intro,
-            "Rows with intervals; the numbers stand in the table.",
-            "differences" if sides else "outcomes",
+            said,
+            "Rows with intervals."
+            + (drawn_words(len(rows), len(words), by, table) or " The numbers stand in the table."),
+            table,
             draw,
         )
 
@@ -1120,7 +1157,7 @@ _ROW_PICTURES: dict[str, _Rows] = {
     ),
     "interactions": _Rows(
         "Interactions of two factors",
-        "Half the difference of differences: how the effect of one factor depends on the other. The largest are shown. "
+        "Half the difference of differences: how the effect of one factor depends on the other. "
         "Lines: 95% intervals over runs.",
     ),
     "against_baseline": _Rows(
@@ -1181,7 +1218,9 @@ def _row_pictures(
     else:
         order = sorted(sizes, key=lambda label: -sizes[label])[:ROWS]
     left_out = len(sizes) - len(order)
-    how = spec.how + (f" The {len(order)} largest of {len(sizes)} are shown." if left_out else "")
+    how = spec.how + (
+        f" The {len(order)} largest of {len(sizes)} are drawn; all are in {table}.csv." if left_out else ""
+    )
     heading = f"{spec.heading}, {when(month)}"
     subject = wording.response(response)
     hints = dict.fromkeys(rows, "share of variance") if table == "sobol" else None
@@ -1241,7 +1280,7 @@ def marks_of(found: Analysis, table: str, response: str, metric: str, month: int
         label = labels.get(row.get("factor", ""), "")
         if table == "sobol":
             marks[label] = [
-                Mark(i, row[name], row[name] - row[f"{name}_conf"], row[name] + row[f"{name}_conf"], False)
+                Mark(i, row[name], row[f"{name}_low"], row[f"{name}_high"], False)
                 for i, name in enumerate(("S1", "ST"))
             ]
         elif table == "morris":

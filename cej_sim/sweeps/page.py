@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +78,8 @@ FAILURES = 50
 #: Rows of a table of effects on the page.
 EFFECTS = 40
 
-_STAGING = ".cej_sim-"
+# What a killed command may leave: a folder half written, and the one that was about to be replaced.
+_LEFT = re.compile(r"[.]cej_sim-([0-9]+)-[0-9a-f]{12}(-before)?")
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,11 @@ def write(
         raise SweepError(str(error)) from error
     about = about_sweep(sweep, command)
     target = directory / FOLDER
-    _check(target)
-    staging = directory / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    staging = directory / f"{provenance.STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
+        with provenance.alone(directory):
+            _heal(directory, target)
+        _check(target)
         staging.mkdir()
         note = f"{provenance.NOTE}; {about.facts(len(sweep.plan))}"
         with _Tables(staging, note) as tables:
@@ -209,7 +213,10 @@ def write(
         html = _draw(staging / "figures", found, about, note, bool(metrics))
         (staging / PAGE).write_text(html, encoding="utf-8", newline="\n")
         _provenance(staging, about, found)
-        _exchange(staging, target)
+        with provenance.alone(directory):
+            _heal(directory, target)
+            _check(target)
+            _exchange(staging, target)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SweepFailure(f"{target} cannot be written: {reason}; nothing that stood there has changed") from error
@@ -224,15 +231,16 @@ def _alive(study: Study) -> list[str]:
 
 def _check(target: Path) -> None:
     """Refuse to overwrite what is not an analysis of ours."""
-    if not target.exists():
+    if not target.exists() or (target.is_dir() and (_is_ours(target) or not any(target.iterdir()))):
         return
-    held = provenance.read(target) if target.is_dir() else None
-    if (held is None or held.get("kind") != KIND) and not (target.is_dir() and not any(target.iterdir())):
-        raise SweepError(f"{target} is not an analysis of cej-sim; move it out of the way")
+    raise SweepError(f"{target} is not an analysis of cej-sim; move it out of the way")
 
 
 def _exchange(staging: Path, target: Path) -> None:
-    """Put a finished folder in the place of the one before, which comes back if that fails."""
+    """Put a finished folder in the place of the one before, which comes back if that fails.
+
+    Between the two renames nothing stands there; ``_heal`` mends what a kill at that moment leaves.
+    """
     before = staging.with_name(f"{staging.name}-before")
     had = target.exists()
     if had:
@@ -244,6 +252,30 @@ def _exchange(staging: Path, target: Path) -> None:
             os.replace(before, target)
         raise
     shutil.rmtree(before, ignore_errors=True)
+
+
+def _heal(directory: Path, target: Path) -> None:
+    """Put back an analysis that was moved away by a command that was then killed, and remove what it left half done.
+
+    Only whoever holds ``provenance.alone`` of the directory may call this: then nobody else is between two renames.
+    """
+    left = [(entry, name) for entry in directory.iterdir() if (name := _LEFT.fullmatch(entry.name))]
+    left = [(entry, name) for entry, name in left if entry.is_dir() and not entry.is_symlink()]
+    moved = [entry for entry, name in left if name[2] and _is_ours(entry)]
+    if moved and not target.exists():
+        os.replace(max(moved, key=lambda entry: (entry / provenance.FILE).stat().st_mtime), target)
+    for entry, name in left:
+        # What was moved is needed no more; what is being written belongs to a command that may still run.
+        needless = (
+            (_is_ours(entry) if name[2] else provenance.is_over(int(name[1]), entry)) if entry.exists() else False
+        )
+        if needless:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    held = provenance.read(folder)
+    return held is not None and held.get("kind") == KIND
 
 
 def _provenance(staging: Path, about: About, found: Analysis) -> None:
@@ -646,9 +678,10 @@ def _effect_row(
 ) -> str:
     pair = name == "interactions"
     label = f"{labels[row['factor_a']]} × {labels[row['factor_b']]}" if pair else str(row["label"])
-    if name in ("morris", "sobol"):
-        half = row["mu_star_conf" if name == "morris" else "ST_conf"]
-        row = {**row, "ci_low": row[column] - half, "ci_high": row[column] + half}
+    if name == "morris":
+        row = {**row, "ci_low": row[column] - row["mu_star_conf"], "ci_high": row[column] + row["mu_star_conf"]}
+    if name == "sobol":
+        row = {**row, "ci_low": row["ST_low"], "ci_high": row["ST_high"]}
     if name in ("sobol", "correlations"):
         value = "–" if math.isnan(row[column]) else f"{row[column]:.2f}"
         interval = "none" if math.isnan(row["ci_low"]) else f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
@@ -661,7 +694,9 @@ def _effect_row(
         extra = {
             "shapley": lambda: "–" if math.isnan(row["share"]) else f"{100 * row['share']:.0f}%",
             "morris": lambda: _amount(row["sigma"], metric),
-            "sobol": lambda: "–" if math.isnan(row["S1"]) else f"{row['S1']:.2f} ± {row['S1_conf']:.2f}",
+            "sobol": lambda: (
+                "–" if math.isnan(row["S1"]) else f"{row['S1']:.2f} [{row['S1_low']:.2f}, {row['S1_high']:.2f}]"
+            ),
             "swaps": lambda: row["direction"] if row["factor"] != ALL_FACTORS else "",
             "interactions": lambda: row["aliases"],
             "main_effects": lambda: row["level"],
