@@ -30,6 +30,7 @@ from cej_sim.explaining import differences
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
+from cej_sim.parameters import Value
 from cej_sim.population import populate
 from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, PARAMETERS, Event, Scenario, encode_events
 from cej_sim.state import KINDS, State
@@ -923,21 +924,56 @@ def irreversibility(
         problems.append(f"{path} is changed by an event of {scenario.name}; remove the event first")
     if problems or parameter is None:
         raise RequestError("\n".join(problems))
-    numbers = range(runs) if numbers is None else numbers
     values = [float(value) for value in np.linspace(low, high, steps)]
     if parameter.kind == "count":
         values = [float(round(value)) for value in values]
     try:
-        scenario.with_values({path: _typed(parameter.kind, high)})
-        months = hold * (2 * steps - 1)
-        stay = replace(scenario.with_values({path: _typed(parameter.kind, low)}), months=months)
+        stages = [{path: _typed(parameter.kind, value)} for value in values]
+        scenario.with_values(stages[-1])
     except ValueError as error:
         raise RequestError(str(error)) from error
-    way = [*values, *values[-2::-1]]
+    return there_and_back(scenario, stages, values, hold, runs, seed, threads, progress, numbers=numbers)
+
+
+def there_and_back(
+    scenario: Scenario,
+    stages: Sequence[Mapping[str, Value]],
+    values: Sequence[float] | None = None,
+    hold: int = 24,
+    runs: int = 20,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    ensemble: Ensemble | None = None,
+    numbers: Sequence[int] | None = None,
+) -> Loop:
+    """The loop of ``irreversibility`` for rules that are moved together: through stages by mandate, and back again.
+
+    Args:
+        scenario: Where to start; its own events stay.
+        stages: The rules at each stage (path -> value), at least two of them; the first holds from the start.
+        values: What stands for each stage on the loop's axis, in order; by default they are evenly spaced.
+        hold, runs, seed, threads, progress, numbers: As in ``irreversibility``.
+        ensemble: Parameter sets; run r uses set r. None: the scenario's own numbers.
+
+    Raises:
+        RequestError: If there are too few stages, or a rule or a value is impossible.
+    """
+    if len(stages) < 2:
+        raise RequestError(f"stages: {len(stages)} is too few; give the rules of at least two")
+    axis = np.linspace(0.0, 1.0, len(stages)) if values is None else np.asarray(values, np.float64)
+    way = [*range(len(stages)), *range(len(stages) - 2, -1, -1)]
+    months = hold * len(way)
+    numbers = range(runs) if numbers is None else numbers
+    try:
+        stay = replace(scenario.with_values(stages[0]), months=months)
+        for stage in stages[1:]:
+            stay.with_values(stage)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
     mandates = tuple(
-        Event(place * hold + 1, "mandate", ((path, _typed(parameter.kind, value)),))
-        for place, value in enumerate(way)
-        if place > 0
+        Event(place * hold + 1, "mandate", tuple(stages[stage].items())) for place, stage in enumerate(way) if place > 0
     )
     move = replace(stay, events=tuple(sorted((*stay.events, *mandates), key=lambda event: event.month)))
     events = {False: encode_events(stay), True: encode_events(move)}
@@ -946,13 +982,15 @@ def irreversibility(
     def work(task: tuple[int, bool], stop: threading.Event) -> None:
         row, moved = task
         rows = np.empty((months + 1, len(METRICS)))
-        run_once(move if moved else stay, key_of(seed, numbers[row]), rows, stop, events[moved])
+        here = move if moved else stay
+        here = here if ensemble is None else ensemble.apply(here, numbers[row])
+        run_once(here, key_of(seed, numbers[row]), rows, stop, events[moved])
         for place in range(len(way)):
             plateaus[int(moved), row, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
 
     tasks = [(row, moved) for row in range(len(numbers)) for moved in (False, True)]
     _each(tasks, work, usable_processors() if threads is None else threads, progress)
-    return _loop(plateaus, np.asarray(values), numbers)
+    return _loop(plateaus, axis, numbers)
 
 
 def _typed(kind: str, value: float) -> float | int:
