@@ -246,6 +246,21 @@ def changeable(a: Scenario, b: Scenario) -> list[str]:
     return [path for path in CHANGEABLE if a[path] != b[path]]
 
 
+_SHORT = {
+    "1": "name injustice",
+    "2": "residents' power",
+    "3": "organize",
+    "4": "policy, structures",
+    "5": "evaluate",
+    "6": "facilitate",
+}
+
+
+def short_principle(name: str) -> str:
+    """Two or three words for a principle: its number, or the name of its part in an ablation."""
+    return _SHORT.get(name.removeprefix("principle_"), name.replace("_", " "))
+
+
 # Sweeps
 
 

@@ -15,8 +15,7 @@ import math
 import sys
 import textwrap
 import zlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from scipy import stats
 
-from cej_sim import compiled, provenance, reading, warmup
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import studying
+
+from cej_sim import compiled, provenance, reading
 from cej_sim.draws import run_key
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
-from cej_sim.month import RULES, measure, run_months
+from cej_sim.month import RULES, run_months
 from cej_sim.population import populate
 from cej_sim.runs import budget_difference, usable_processors
 from cej_sim.scenario import PARAMETERS, Scenario, encode_events
@@ -211,16 +213,7 @@ def placed(scenario: Scenario, context: dict[str, float]) -> Scenario:
 
 def histories(scenario: Scenario, runs: int, seed: int) -> NDArray[np.float64]:
     """Metrics at ``MONTHS`` of each run, (runs, months, metrics)."""
-    events = encode_events(scenario)
-    months = np.empty((HORIZON + 1, len(NAMES)))
-    kept = np.empty((runs, len(MONTHS), len(NAMES)))
-    for run in range(runs):
-        key = np.uint64(run_key(seed, run))
-        state = populate(scenario, key)
-        measure(state, 0, months[0])
-        run_months(state, events, key, 0, months[1:])
-        kept[run] = months[list(MONTHS)]
-    return kept
+    return studying.samples(scenario, runs, seed, MONTHS)
 
 
 def passing(scenario: Scenario, runs: int, seed: int) -> tuple[list[int | None], float, float]:
@@ -243,18 +236,6 @@ def passing(scenario: Scenario, runs: int, seed: int) -> tuple[list[int | None],
         openness.append(months[made - 13 : made - 1, _COLUMN["openness"]].mean())
         mobilized.append(months[made - 13 : made - 1, _COLUMN["mobilized"]].mean())
     return passed, float(np.mean(openness)), float(np.mean(mobilized))
-
-
-def everywhere(work: Callable[[int], Any], contexts: int, threads: int, label: str, console: Console) -> list[Any]:
-    """``work`` of each context, in order, over threads, with a progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar, ThreadPoolExecutor(threads) as pool:
-        task = bar.add_task(label, total=contexts)
-        found = []
-        for result in pool.map(work, range(contexts)):
-            found.append(result)
-            bar.advance(task)
-    return found
 
 
 # Who leads
@@ -548,8 +529,8 @@ def study(contexts: int, runs: int, seed: int, least_gain: float, threads: int, 
     def vote(c: int) -> tuple[list[int | None], float, float]:
         return passing(placed(motion, with_motion[c]), runs, _seed(seed, c))
 
-    outcomes = tabulate(everywhere(pair, contexts, threads, "both sides in each context", console))
-    votes = everywhere(vote, contexts, threads, "a motion in each context", console)
+    outcomes = tabulate(studying.everywhere(pair, contexts, threads, "both sides in each context", console))
+    votes = studying.everywhere(vote, contexts, threads, "a motion in each context", console)
     values = pd.DataFrame(drawn)
     motions = pd.DataFrame(with_motion)
     motions["openness before"] = [openness for _, openness, _ in votes]
@@ -609,9 +590,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             provenance.check_output(given.out)
     except provenance.OutputError as error:
         parser.error(str(error))
-    if not compiled.is_cached():
-        console.print("[dim]compiling the model, once[/]")
-    warmup.prepare()
+    studying.prepare(console)
     found = study(given.contexts, given.runs, given.seed, given.least_gain, given.threads, console)
     described = provenance.describe(
         found["scenarios"],

@@ -260,7 +260,7 @@ def regions_figure(table: pd.DataFrame, given: argparse.Namespace, note: str) ->
             write(axes, 0.02, 1.02, f"month {month}", fontsize=14, fontweight="bold", va="bottom")
             write(axes, 0.98, 1.02, f"{words} %", fontsize=13, color=SOFT, ha="right", va="bottom")
         place = bottom + (1 - row) * (high + 0.085) + high + 0.034
-        write(figure, 0.03, place, WAYS[way][:1].upper() + WAYS[way][1:], fontsize=16, fontweight="bold", va="bottom")
+        write(figure, left, place, WAYS[way][:1].upper() + WAYS[way][1:], fontsize=16, fontweight="bold", va="bottom")
     write(figure, left + 2 * wide + 0.03, 0.112, "openness of institutions  →", fontsize=14, ha="center", color=SOFT)
     write(
         figure,
@@ -391,7 +391,7 @@ def loops_figure(loops: Mapping[str, tuple[Loop, pd.DataFrame]], given: argparse
     wide = 0.905 / columns
     for row, (which, (found, table)) in enumerate(loops.items()):
         for column, name in enumerate(LOOPS):
-            axes = figure.add_axes((0.065 + column * wide, 0.565 - row * 0.378, wide - 0.035, 0.2))
+            axes = figure.add_axes((0.065 + column * wide, 0.55 - row * 0.378, wide - 0.035, 0.2))
             way = {branch: found.branches[found.branches["branch"] == branch] for branch in ("up", "down", "stay")}
             x = way["up"]["value"].to_numpy(float)
             up, down = (way[branch].sort_values("value")[name].to_numpy(float) for branch in ("up", "down"))
@@ -446,17 +446,16 @@ def organizing_figure(table: pd.DataFrame, least: pd.DataFrame, given: argparse.
     "closed."""
     figure = studying.sheet(
         "How much organizing closes the loop?",
-        "Area of the loop less drift, by organizing outside the coalition; dots: mean, lines: 95 % "
-        "interval. Filled: open; "
-        ""
-        f"hollow: cannot tell; green: closed, the whole interval within ±{100 * CLOSED_WITHIN:g} points (the gray band).",
+        "Area of the loop less drift, by organizing outside the coalition; dots: mean, lines: 95 % interval. Filled: "
+        "open; hollow: cannot tell; green squares: closed, the whole interval within "
+        f"±{100 * CLOSED_WITHIN:g} points (the gray band).",
         note,
     )
     wide = 0.905 / len(LOOPS)
     order = {level: place for place, level in enumerate(sorted(table["organizing"].unique()))}
     for row, which in enumerate(STAGES):
         for column, name in enumerate(LOOPS):
-            axes = figure.add_axes((0.065 + column * wide, 0.57 - row * 0.38, wide - 0.035, 0.195))
+            axes = figure.add_axes((0.065 + column * wide, 0.555 - row * 0.38, wide - 0.035, 0.195))
             axes.axhspan(-CLOSED_WITHIN, CLOSED_WITHIN, color="#ececec", zorder=0)
             axes.axhline(0.0, color=SOFT, linewidth=0.9)
             part = table[(table["rules"] == which) & (table["metric"] == name)]

@@ -321,11 +321,11 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
                 markeredgewidth=1.4,
             )
         axes.text(len(PRINCIPLES) - 0.3, y, f"{100 * one['chance_all']:.0f} %", fontsize=13, va="center", color=INK)
-    for x, (number, words) in enumerate(PRINCIPLES.items()):
+    for x, number in enumerate(PRINCIPLES):
         axes.text(
             x,
             len(shown) - 0.2,
-            f"{number} {_brief(words)}",
+            f"{number} {studying.short_principle(str(number))}",
             fontsize=12,
             rotation=40,
             ha="left",
@@ -370,17 +370,6 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
     ]
     studying.key(figure, marks)
     return figure
-
-
-def _brief(words: str) -> str:
-    return {
-        "Name": "name injustice",
-        "Residents": "residents' power",
-        "Organize,": "organize",
-        "Change": "policy",
-        "Build": "evaluate",
-        "A": "facilitate",
-    }.get(words.split()[0], words[:14])
 
 
 # The study

@@ -27,7 +27,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import studying
-from studying import CI, LED, METRIC
+from studying import CI, LED, METRIC, Values
 
 from cej_sim.plots import SOFT, fit, write
 from cej_sim.sweeps.analysis import plain
@@ -147,7 +147,7 @@ def shares_figure(table: pd.DataFrame, cells: int, note: str) -> Figure:
         "excludes 0). Shares are of the design, not of the world: they change with the ranges.",
         note,
     )
-    axes = figure.add_axes((0.36, 0.11, 0.6, 0.74))
+    axes = figure.add_axes((0.36, 0.125, 0.6, 0.73))
     indexed = table.set_index(["metric", "month"])
     for place, (name, month) in enumerate(SHARES):
         _stack(axes, -place, dict(indexed.loc[(name, month)]), 0.74, 14, 0.05)
@@ -173,8 +173,8 @@ def _grid(figure: Figure, factors: Sequence[Factor]) -> list[Axes]:
     found = []
     for place, factor in enumerate(factors):
         row, column = divmod(place, columns)
-        high = 0.72 / rows
-        axes = figure.add_axes((0.065 + column * 0.32, 0.125 + (rows - 1 - row) * high, 0.255, high - 0.075))
+        high = 0.70 / rows
+        axes = figure.add_axes((0.065 + column * 0.32, 0.155 + (rows - 1 - row) * high, 0.255, high - 0.075))
         title = write(axes, 0.0, 1.04, factor.label, fontsize=14, fontweight="bold", va="bottom")
         fit(title, axes.get_window_extent().width)
         low, top = factor.ends
@@ -193,31 +193,43 @@ def regions_figure(metric: str, by: pd.DataFrame, design: Design, cells: int, no
     better = "more is better" if FURTHER[metric] > 0 else "less is better"
     figure = studying.sheet(
         f"Who gets further, where and when: {METRIC[metric].label.lower()}",
-        f"Each panel: one factor from low to high (a fifth of the {cells} places in each row), all others anywhere in their "
-        f"ranges; from left to right, ten years. Colored where one side is ahead in more than half of the places ({better}).",
+        f"Each panel: one factor from low to high (a fifth of the {cells} places in each row), the others anywhere in "
+        f"their ranges; from left to right, ten years. Colored where one side is ahead in most of these places ({better}).",
         note,
     )
     months = list(design.keep_months)
     for axes, factor in zip(_grid(figure, design.factors), design.factors, strict=True):
         here = by[(by["factor"] == factor.name) & (by["metric"] == metric)]
+        regions: dict[str, list[tuple[float, float]]] = {A: [], B: []}
         for one in here.to_dict("records"):
             place = months.index(one["month"])
             start = months[place - 1] if place else 0
-            corner = (start, one["fifth"] - 0.48)
-            size = (one["month"] - start, 0.96)
             who = A if one[A] > 0.5 else B if one[B] > 0.5 else TIE
-            look = (
-                studying.HATCHED
-                if who == TIE
-                else {"facecolor": _tint(FIRST if who == A else OTHER, one[who]), "linewidth": 0.0}
-            )
-            axes.add_patch(Rectangle(corner, *size, **look))
+            look = studying.HATCHED
+            if who != TIE:
+                look = {"facecolor": _tint(FIRST if who == A else OTHER, one[who]), "linewidth": 0.0}
+                regions[who].append(((start + one["month"]) / 2, one["fifth"]))
+            axes.add_patch(Rectangle((start, one["fifth"] - 0.48), one["month"] - start, 0.96, **look))
+        for who, places in regions.items():
+            _name_region(axes, who, np.array(places), len(here), months[-1])
         axes.set_xlim(0, months[-1])
         step = 24 if months[-1] >= 48 else 12
         axes.set_xticks(range(0, months[-1] + 1, step), [f"{month // 12}" for month in range(0, months[-1] + 1, step)])
-    write(figure, 0.5, 0.084, "years since the start  →", fontsize=13.5, ha="center", color=SOFT)
+    write(figure, 0.5, 0.092, "years since the start  →", fontsize=13.5, ha="center", color=SOFT)
     _key(figure, "further (paler: in fewer places)")
     return figure
+
+
+def _name_region(axes: Axes, who: str, places: Values, of: int, months: int) -> None:
+    """The side's name in its region, if that is large enough for words."""
+    if len(places) < 0.1 * of:
+        return
+    far = (places - places.mean(axis=0)) / (months, FIFTHS)
+    x, y = places[np.argmin((far**2).sum(axis=1))]
+    x = min(max(x, 0.16 * months), 0.84 * months)
+    text = axes.text(x, y, who, ha="center", va="center", fontsize=12, fontweight="bold", zorder=5)
+    text.set_color("#1a1a1a")
+    text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.8})
 
 
 def _tint(color: str, share: float) -> tuple[float, ...]:
@@ -230,8 +242,8 @@ def speed_figure(by: pd.DataFrame, design: Design, cells: int, note: str) -> Fig
     """Who is sooner under the threshold, by each factor."""
     figure = studying.sheet(
         f"Who sooner brings the problem under {100 * UNDER:.0f} %?",
-        f"Each panel: one factor from low to high, a fifth of the {cells} places in each bar, all others anywhere in their "
-        f"ranges. Never counts as the last month; first month by quarters.",
+        f"Each panel: one factor from low to high, a fifth of the {cells} places in each bar, all others anywhere in "
+        f"their ranges. Never counts as the last month; first month by quarters.",
         note,
     )
     for axes, factor in zip(_grid(figure, design.factors), design.factors, strict=True):
