@@ -250,7 +250,7 @@ _SHORT = {
     "1": "name injustice",
     "2": "residents' power",
     "3": "organize",
-    "4": "policy, structures",
+    "4": "policy",
     "5": "evaluate",
     "6": "facilitate",
 }

@@ -107,7 +107,7 @@ def judge(found: Values, full: Values, part: float) -> tuple[Values, Values, Val
     interval lies wholly above (below) 0. The ends are that interval as a part of the full value's mean.
     """
     mean, low, high = studying.interval(found - part * full)
-    whole = np.nanmean(np.where(np.isnan(found), np.nan, full), axis=0) if len(found) else np.nan
+    whole = studying.interval(np.where(np.isnan(found), np.nan, full))[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = [part + end / whole for end in (mean, low, high)]
     words = [SUCCEEDS if a > 0.0 else FAILS if b < 0.0 else UNSURE for a, b in zip(low, high, strict=True)]

@@ -279,7 +279,7 @@ def _name_some(axes: Axes, table: pd.DataFrame, early: str, late: str, metric: s
         axes.annotate(
             one["label"],
             (one[early], one[late]),
-            (11 if right else -11, 7),
+            (11 if right else -11, -19 if one["kind"] == "pole" else 7),
             textcoords="offset points",
             ha="left" if right else "right",
             fontsize=12.5,
@@ -306,7 +306,7 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
         note,
     )
     rows = np.arange(len(shown))[::-1]
-    axes = figure.add_axes((0.03, 0.12, 0.2, 0.64))
+    axes = figure.add_axes((0.03, 0.12, 0.2, 0.6))
     for y, one in zip(rows, shown.to_dict("records"), strict=True):
         color = _POLES[one["name"]][1] if one["name"] in _POLES else INK
         for x, number in enumerate(PRINCIPLES):
@@ -327,7 +327,7 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
             len(shown) - 0.2,
             f"{number} {studying.short_principle(str(number))}",
             fontsize=12,
-            rotation=40,
+            rotation=50,
             ha="left",
             va="bottom",
             color=SOFT,
@@ -336,7 +336,7 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.axis("off")
     for place, (metric, month, way) in enumerate(OUTCOMES):
-        panel = figure.add_axes((0.285 + place * 0.18, 0.12, 0.155, 0.64))
+        panel = figure.add_axes((0.285 + place * 0.18, 0.12, 0.155, 0.6))
         name = f"{metric}_{month}"
         for y, one in zip(rows, shown.to_dict("records"), strict=True):
             mark, color = _POLES.get(one["name"], ("o", INK))
@@ -358,7 +358,7 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
         fit(title, panel.get_window_extent().width * 1.1, 3)
     write(
         figure,
-        0.285,
+        0.33,
         0.062,
         "further to the right is better in the first two and the last, and more in residents' say",
         fontsize=13,

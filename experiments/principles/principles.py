@@ -175,8 +175,8 @@ def interactions_figure(table: pd.DataFrame, labels: dict[str, str], note: str) 
     """Which two principles do more or less with each other."""
     figure = studying.sheet(
         "Which principles need each other, and which get in each other's way",
-        "Interaction: half of how much one principle's effect grows where the other is there, averaged over all combinations. "
-        "In points (policies, ratio: as they are); hatched: cannot tell, the 95 % interval includes 0.",
+        "Interaction: half of how much one principle's effect grows where the other is there, averaged over all "
+        "combinations. In points (policies, ratio: as they are); hatched: cannot tell, the 95 % interval includes 0.",
         note,
     )
     names = list(labels)
@@ -190,7 +190,7 @@ def interactions_figure(table: pd.DataFrame, labels: dict[str, str], note: str) 
             look = {"facecolor": color, "alpha": shade, "edgecolor": "white"} if sure else studying.HATCHED
             axes.add_patch(Rectangle((i - 0.48, -j - 0.48), 0.96, 0.96, **look))
             if sure:
-                text = _number(metric, one["effect"])
+                text = _number(metric, one["effect"]).replace("0.", ".")
                 dark = "white" if shade > 0.6 else INK
                 axes.text(i, -j, text, ha="center", va="center", fontsize=11, color=dark)
         axes.set_xlim(-0.5, len(names) - 1.5)
@@ -217,7 +217,7 @@ def synergy_figure(table: pd.DataFrame, note: str) -> Figure:
     figure = studying.sheet(
         "Do the principles work together or alone?",
         "The whole difference against the sum of single effects. Synergy, in words: the whole less the sum of each put "
-        "in alone, with its 95 % interval. Where taking single ones out loses more than the whole, each leans on others.",
+        "in alone, with its 95 % interval. Where taking single ones out loses more than the whole, each needs others.",
         note,
     )
     for (metric, month), axes in _panels(figure, 0.185).items():

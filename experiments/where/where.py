@@ -194,7 +194,7 @@ def regions_figure(metric: str, by: pd.DataFrame, design: Design, cells: int, no
     figure = studying.sheet(
         f"Who gets further, where and when: {METRIC[metric].label.lower()}",
         f"Each panel: one factor from low to high (a fifth of the {cells} places in each row), the others anywhere in "
-        f"their ranges; from left to right, ten years. Colored where one side is ahead in most of these places ({better}).",
+        f"their ranges; from left to right, ten years. Colored where one side is ahead in most places ({better}).",
         note,
     )
     months = list(design.keep_months)
