@@ -286,6 +286,7 @@ def _name_some(axes: Axes, table: pd.DataFrame, early: str, late: str, metric: s
             fontweight="bold" if one["kind"] == "pole" else "normal",
             color=_POLES[one["name"]][1] if one["name"] in _POLES else INK,
             zorder=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
         )
 
 
