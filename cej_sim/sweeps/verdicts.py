@@ -114,6 +114,12 @@ def oriented(found: Estimate, expected: str) -> tuple[float, float, float]:
     return found.mean, found.low, found.high
 
 
+def oriented_row(row: Mapping[str, Any], prefix: str = "") -> tuple[float, float, float]:
+    """Mean and interval of a row of ``verdict_table``, turned as by ``oriented``; ``without_`` for the other arm."""
+    mean, low, high = (float(row[f"{prefix}{name}"]) for name in ("difference", "ci_low", "ci_high"))
+    return oriented(Estimate(0, mean, low, high, np.nan), str(row["expected"]))
+
+
 def within(found: Estimate, smallest: float) -> bool:
     """Whether the whole interval lies within the least difference that matters."""
     return bool(-smallest <= found.low and found.high <= smallest)
