@@ -185,40 +185,41 @@ def _effects(sweep: Sweep, tests: Sequence[TestOf]) -> tuple[pd.DataFrame, pd.Da
     columns = ["cell", "scenario", "run", "month", "value"]
     probed = sweep.probes()[columns].rename(columns={"value": PROBE})
     of_cell = dict(iter(probed.groupby("cell")))
-    main: list[pd.DataFrame] = []
-    fewer: list[pd.DataFrame] = []
+    main: list[tuple[TestOf, str, pd.DataFrame]] = []
+    fewer: list[tuple[TestOf, str, pd.DataFrame]] = []
     for batch in sweep.batches():
         for cell, rows in batch.to_pandas().groupby("cell"):
             here = plan.places[int(cell)]
+            of_month = {
+                (name, month): table
+                for name, whole in (("", rows), (PROBE, of_cell.get(cell, probed.iloc[:0])))
+                for month, table in whole.groupby("month")
+            }
             for test in by_pair[here.hypothesis.id, here.setup.name]:
-                if here.arm.name not in test.arms():
+                source = of_month.get((PROBE if test.metric == PROBE else "", test.month))
+                if here.arm.name not in test.arms() or source is None:
                     continue
-                source = of_cell.get(cell, probed.iloc[:0]) if test.metric == PROBE else rows
-                pairs = verdicts.pairs_of(source[source["month"] == test.month], test.metric)
-                for wanted, target in ((not here.runs_alone, main), (few > 0, fewer)):
-                    if wanted:
-                        chosen = pairs if target is main else pairs[pairs["run"] < few]
-                        target.append(_keyed(test, here.arm.name, verdicts.by_set(chosen, sets)))
+                runs, differences = verdicts.pairs_of(source, test.metric)
+                if not here.runs_alone:
+                    main.append((test, here.arm.name, verdicts.by_set(runs, differences, sets)))
+                if few:
+                    chosen = runs < few
+                    fewer.append((test, here.arm.name, verdicts.by_set(runs[chosen], differences[chosen], sets)))
     return _together(main), _together(fewer)
 
 
-def _keyed(test: TestOf, arm: str, frame: pd.DataFrame) -> pd.DataFrame:
-    keys: dict[str, Any] = {
-        "hypothesis": test.hypothesis,
-        "setup": test.setup,
-        "test": test.number,
-        "metric": test.metric,
-        "month": test.month,
-        "expected": test.expected,
-        "smallest": test.smallest,
-        "arm": arm,
-    }
-    return frame.assign(**keys)[[*keys, *frame.columns]]
-
-
-def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    there = [frame for frame in frames if len(frame)]
-    return pd.concat(there, ignore_index=True) if there else pd.DataFrame(columns=list(verdicts.EFFECT_COLUMNS))
+def _together(found: Sequence[tuple[TestOf, str, pd.DataFrame]]) -> pd.DataFrame:
+    """The differences of tests and arms as one table."""
+    keys = ["hypothesis", "setup", "test", "metric", "month", "expected", "smallest", "arm"]
+    sizes = [len(frame) for _, _, frame in found]
+    told = [
+        (test.hypothesis, test.setup, test.number, test.metric, test.month, test.expected, test.smallest, arm)
+        for test, arm, _ in found
+    ]
+    if not sum(sizes):
+        return pd.DataFrame(columns=list(verdicts.EFFECT_COLUMNS))
+    head = pd.DataFrame(told, columns=keys).loc[lambda table: table.index.repeat(sizes)].reset_index(drop=True)
+    return pd.concat([head, pd.concat([frame for _, _, frame in found], ignore_index=True)], axis=1)
 
 
 def _remarks(found: Judgment, cells: int) -> list[str]:
@@ -370,8 +371,8 @@ def _draw(folder: Path, found: Judgment, about: About, note: str, cells: int) ->
 #: How the picture is read.
 HOW = (
     "Effect of the second setup against the first, in multiples of the least difference that matters to a coalition, "
-    "with 95% intervals over parameter sets. The number is P(sign), the part of the sets with the expected sign; "
-    "! marks tests that no set ever failed."
+    "with 95% intervals over parameter sets; month and expected direction stand behind each outcome. The number is "
+    "P(sign), the part of the sets that come out as expected; ! marks tests that no set ever failed."
 )
 
 
@@ -439,57 +440,65 @@ def _rule(found: Judgment) -> str:
     )
 
 
-def _verdict(word: str) -> str:
-    """A verdict in words, with its shape and color."""
-    color = verdict_figures.LOOKS[word][1]
-    return f'<strong style="color:{color};white-space:nowrap">{SIGNS[word]} {escaped(word)}</strong>'
-
-
 def _all(found: Judgment) -> str:
-    """The table of all hypotheses."""
-    heads = ("Hypothesis", "From a to b", "What happened", "Verdict", "Without its mechanism", "Would be refuted if")
+    """The table of all hypotheses: each with its claim, its setups, what would refute it, and a row for each test."""
+    heads = (
+        ("Outcome, when, expected", False), ("From a to b", True), ("95% interval", True), ("P(sign)", True),
+        ("Effect d_z", True), ("Verdict", False), ("Without its mechanism", False), ("Also lost without", False),
+    )  # fmt: skip
     by_id = {one.id: one for one in found.design.hypotheses}
-    labels = {scenario.name: scenario.title for scenario in found.design.scenarios}
     table, rows = found.tables["verdicts"], []
     for one in records(found.tables["hypotheses"]):
         hypothesis = by_id[one["hypothesis"]]
         setup = next(pair for pair in hypothesis.setups if pair.name == one["setup"])
+        rows.append(_heading(found, hypothesis, setup, one["verdict"], len(heads)))
         tests = records(table[(table["hypothesis"] == one["hypothesis"]) & (table["setup"] == one["setup"])])
-        rows.append(
-            table_row(
-                _claim(hypothesis, setup),
-                (
-                    data_cell(heads[1], f"a: {escaped(labels[setup.a])}<br>b: {escaped(labels[setup.b])}", "prose"),
-                    data_cell(heads[2], "<br>".join(map(_happened, tests)), "prose"),
-                    data_cell(heads[3], _verdict(one["verdict"])),
-                    data_cell(heads[4], "<br>".join(dict.fromkeys(map(_control, tests))), "prose"),
-                    data_cell(heads[5], escaped(hypothesis.refuted_if), "prose"),
-                ),
-            )
-        )
-    caption = "Supported, refuted and mixed ones in the order in which they were declared"
-    return html_table(caption, header_row([(head, False) for head in heads]), rows)
+        rows += [_tested(row, [head for head, _ in heads[1:]]) for row in tests]
+    caption = "Supported, refuted and mixed ones in the order in which they were declared; shares in percentage points"
+    return html_table(caption, header_row(heads), rows)
 
 
-def _claim(hypothesis: Hypothesis, setup: Setup) -> str:
-    also = "" if setup.name == MAIN else f"<br><em>{escaped(setup.name)}</em>"
-    note = f'<br><small class="soft">{escaped(hypothesis.note)}</small>' if hypothesis.note else ""
-    title = f"<strong>{escaped(hypothesis.id)} {escaped(hypothesis.title)}</strong>"
-    return f"{title}{also}<br>{escaped(hypothesis.claim)}{note}"
-
-
-def _happened(row: Mapping[str, Any]) -> str:
-    """One test in a sentence: expected, found, P(sign), verdict."""
-    metric = metric_of(row["metric"])
-    what = f"{label_of(metric)}, month {row['month']}"
-    if row["verdict"] == NOT_COMPUTED:
-        return f"{escaped(what)}: expected {EXPECTED[row['expected']]}; {_verdict(NOT_COMPUTED)}"
-    value, interval = format_difference(row, metric)
-    unit = " points" if metric.unit in ("share", "yes/no") else ""
+def _heading(found: Judgment, hypothesis: Hypothesis, setup: Setup, verdict: str, columns: int) -> str:
+    """The row above the tests of a hypothesis: what is claimed and compared, the verdict, and what would refute it."""
+    labels = {scenario.name: scenario.title for scenario in found.design.scenarios}
+    also = "" if setup.name == MAIN else f" ({setup.name})"
+    lines = [
+        f"{escaped(hypothesis.id)} {escaped(hypothesis.title + also)}: {_verdict(verdict)}",
+        escaped(hypothesis.claim),
+        f"a: {escaped(labels[setup.a])}; b: {escaped(labels[setup.b])}.",
+        f"Refuted if: {escaped(hypothesis.refuted_if)}",
+        f'<span class="soft">{escaped(hypothesis.note)}</span>' if hypothesis.note else "",
+    ]
+    plain = "".join(f'<br><span style="font-weight:normal">{line}</span>' for line in lines[1:] if line)
     return (
-        f"{escaped(what)}: expected {EXPECTED[row['expected']]}; it changes by {escaped(value)}{unit} "
-        f"{escaped(interval)}, P(sign) {_share(row['p_sign'])}: {_verdict(row['verdict'])}"
+        f'<tr role="row" class="family"><th role="rowheader" scope="rowgroup" colspan="{columns}">{lines[0]}{plain}'
+        "</th></tr>"
     )
+
+
+def _tested(row: Mapping[str, Any], heads: Sequence[str]) -> str:
+    """The row of one test."""
+    metric = metric_of(row["metric"])
+    value, interval = format_difference(row, metric)
+    never = '<br><small class="soft">never failed here</small>' if row["never_failed"] else ""
+    contents = (
+        (escaped(value), "number"),
+        (escaped(interval) or "none", "number"),
+        (_share(row["p_sign"]), "number"),
+        (_decimal(row["effect_size"]), "number"),
+        (_verdict(row["verdict"]) + never, "words"),
+        (escaped(_control(row)), "words"),
+        (escaped(_gains(row["off_lost"])), "words"),
+    )
+    what = f"{label_of(metric)}, month {row['month']}, {EXPECTED[row['expected']]}"
+    cells = (data_cell(head, content, kind) for head, (content, kind) in zip(heads, contents, strict=True))
+    return table_row(escaped(what), cells)
+
+
+def _verdict(word: str) -> str:
+    """A verdict in words, with its shape and color."""
+    color = verdict_figures.LOOKS[word][1]
+    return f'<strong style="color:{color};white-space:nowrap">{SIGNS[word]} {escaped(word)}</strong>'
 
 
 def _share(value: float) -> str:
@@ -498,7 +507,7 @@ def _share(value: float) -> str:
 
 _CONTROLS = {
     VANISHES: "vanishes",
-    STAYS: "stays: it does not come from what is claimed for it alone",
+    STAYS: "stays: it comes from something else as well",
     TURNS: "turns round",
     CANNOT_TELL: "cannot tell",
     NO_EFFECT: "there is no effect to lose",
@@ -510,7 +519,7 @@ _CONTROLS = {
 
 
 def _control(row: Mapping[str, Any]) -> str:
-    """What came of one test's effect without its mechanism, and what else it hangs on."""
+    """What came of one test's effect without its mechanism."""
     words = _CONTROLS[row["control"]]
     if row["control"] == VANISHES:
         how = [
@@ -522,8 +531,7 @@ def _control(row: Mapping[str, Any]) -> str:
             if holds
         ]
         words += f" ({' and '.join(how)})"
-    metric = label_of(metric_of(row["metric"]))
-    return f"{escaped(metric)}: {escaped(words)}"
+    return words
 
 
 def _numbers(found: Judgment) -> str:

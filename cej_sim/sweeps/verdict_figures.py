@@ -43,6 +43,7 @@ PROBED = Metric(
 
 #: What is expected, as a sign.
 EXPECTED = {"up": "higher", "down": "lower", "same": "the same"}
+ARROWS = {"up": "↑", "down": "↓", "same": "="}
 
 #: Rows of tests in one picture, in both columns together.
 ROWS = 40
@@ -95,7 +96,7 @@ def verdict_figure(groups: Sequence[Group], heading: str, how: str, footer: str)
     reach = _reach(groups)
     for place, column in enumerate(columns):
         left = 0.02 + place * 0.49
-        axes = figure.add_axes((left + 0.205, 0.115, 0.17 if len(columns) > 1 else 0.62, 0.73))
+        axes = figure.add_axes((left + 0.245, 0.115, 0.137 if len(columns) > 1 else 0.58, 0.735))
         _panel(figure, axes, column, lines, left, reach, 0.47 if len(columns) > 1 else 0.96)
     _legend(figure)
     return figure
@@ -141,7 +142,7 @@ def _panel(
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(SOFT)
-    write(axes, 0.0, 1.012, "← against expectation", fontsize=_SIZE - 1, color=SOFT, va="bottom", ha="left")
+    write(axes, 0.0, 1.012, "← against", fontsize=_SIZE - 1, color=SOFT, va="bottom", ha="left")
     write(axes, 1.0, 1.012, "as expected →", fontsize=_SIZE - 1, color=SOFT, va="bottom", ha="right")
     bottom, height = axes.get_position().y0, axes.get_position().height
     right = axes.get_position().x1
@@ -154,7 +155,17 @@ def _panel(
         text = f"{SIGNS[group.verdict]} {group.heading}: {group.verdict}"
         color = LOOKS[group.verdict][1]
         fit(
-            write(figure, left, level(y), text, fontsize=_SIZE + 0.5, fontweight="bold", va="center", color=color),
+            write(
+                figure,
+                left,
+                level(y),
+                text,
+                fontsize=_SIZE + 0.5,
+                fontweight="bold",
+                va="center",
+                color=color,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+            ),
             width * wide,
         )
         y += 1.0
@@ -162,10 +173,10 @@ def _panel(
             axes.axhline(y, color=FAINT, linewidth=0.6, zorder=0.5)
             _row(axes, row, y)
             metric = label_of(metric_of(row["metric"]))
-            label = f"{metric}, {row['month']}, {EXPECTED[row['expected']]}"
+            label = f"{metric}, {row['month']} {ARROWS[row['expected']]}"
             fit(
                 write(figure, left + 0.012, level(y), label, fontsize=_SIZE, va="center", linespacing=0.95),
-                0.185 * wide,
+                0.225 * wide,
                 1,
             )
             p_sign = "" if math.isnan(row["p_sign"]) else f", {_p(row['p_sign'])}"
@@ -218,8 +229,8 @@ def _legend(figure: Figure) -> None:
         (mark("o", LOOKS[SUPPORTED][1]), "supported"),
         (mark("X", LOOKS[REFUTED][1]), "refuted"),
         (mark("D", LOOKS[CANNOT_TELL][1], True), "cannot tell"),
-        (mark("s", INK, True, 5.0), "the same without what should bring it about"),
-        (Patch(color="#ececec"), "too small to matter"),
+        (mark("s", INK, True, 5.0), "without what should bring it about"),
+        (Patch(color="#ececec"), "too small to matter: supported here where = is expected"),
     ]
     legend = figure.legend(
         [one for one, _ in marks], [words for _, words in marks], loc="lower left", bbox_to_anchor=(0.012, 0.033),
