@@ -162,6 +162,19 @@ RULES = (
         "Share of members who must come for a decision.",
         effect=(("decision_speed", -1),),
     ),
+    mechanism(
+        "naming",
+        "Naming draws and repels",
+        "Naming injustice draws the most affected and threatens those with a stake.",
+        principle=1,
+        effect=(("affected_members", 1), ("institution_engagement", -1)),
+    ),
+    mechanism(
+        "company",
+        "People come with people",
+        "Tied members who came make coming likelier.",
+        effect=(("resident_attendance", 1),),
+    ),
     Parameter(
         "coefficients.reluctance",
         1.6,
@@ -179,19 +192,6 @@ RULES = (
         "Chance that an unpaid member who stays away gives up the seat.",
         unit="per month",
         effect=(("resident_members", -1),),
-    ),
-    mechanism(
-        "naming",
-        "Naming draws and repels",
-        "Naming injustice draws the most affected and threatens those with a stake.",
-        principle=1,
-        effect=(("affected_members", 1), ("institution_engagement", -1)),
-    ),
-    mechanism(
-        "company",
-        "People come with people",
-        "Tied members who came make coming likelier.",
-        effect=(("resident_attendance", 1),),
     ),
 )
 
