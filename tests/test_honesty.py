@@ -340,8 +340,8 @@ def null_world(values: dict) -> tuple[np.ndarray, State]:
     """Burden, disparity and decision of ten years (months, 2 + D) among agents alike in everything but their kind.
 
     What is spent is fixed line by line, nothing goes to the backbone's coordination (so that the size of a table
-    cannot matter), renewal is sure, and a quorum is whoever comes. What follows from how many come, rather than from who
-    decides, is off: contributions, insiders' own campaigns, and the end of coalitions to which few come.
+    cannot matter), renewal is sure, and a quorum is whoever comes. What follows from how many come, rather than from
+    who decides, is off: contributions, insiders' own campaigns, and the end of coalitions to which few come.
     """
     fixed = {
         "community.spread": 0.0, G + "decide.meeting_hours": 4.0,

@@ -153,11 +153,6 @@ def measured(given: dict[str, Any], rows: dict[str, Floats], all_setups: dict[st
     if how == "yearly_loss":
         before, after = window[:, 0].mean(), window[:, -1].mean()
         return float(1.0 - (after / before) ** (12.0 / (last - first))) if before > 0 else math.nan
-    if how == "change":
-        a, b = given["early"]
-        alive = runs[:, last, COLUMN["alive"]] == 1.0
-        before = runs[alive, a : b + 1, column].mean() if alive.any() else 0.0
-        return float(window[alive].mean() / before) if before > 0 else math.nan
     if how == "against":
         other = rows[given["other"]][:, first : last + 1, column].mean()
         return float(window.mean() / other) if other > 0 else math.nan
@@ -429,9 +424,11 @@ def pattern_figure(search: Search, rows: Floats) -> Figure:
         ax.set_ylabel(_wrapped(pattern["what"]), rotation=0, ha="right", va="center", fontsize=8)
         ax.tick_params(labelsize=7, length=2)
         ax.spines[["top", "right", "left"]].set_visible(False)
-    figure.suptitle(
-        "Known (dashed), allowed (shaded); the ensemble (blue, circle), the first round (grey, diamond)\nline: 90 % of the sets; bar: half of them", x=0.01, ha="left", fontsize=10,
-    )  # fmt: skip
+    title = (
+        "Known (dashed), allowed (shaded); the ensemble (blue, circle), the first round (grey, diamond)\n"
+        "line: 90 % of the sets; bar: half of them"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure
 
 
