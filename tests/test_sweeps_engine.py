@@ -24,7 +24,7 @@ import pytest
 import cej_sim
 from cej_sim import cli, provenance
 from cej_sim.metrics import NAMES as METRIC_NAMES
-from cej_sim.sweeps import runner, store, worker
+from cej_sim.sweeps import crew, files, runner, store, worker
 from cej_sim.sweeps.design import Auto, Design, Factor, Plan, Probe
 from cej_sim.sweeps.store import Shard, Sweep, SweepError, SweepFailure
 
@@ -49,6 +49,7 @@ runs: 2
 """
 
 ROOT = Path(cej_sim.__file__).parent.parent
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -179,9 +180,9 @@ def test_a_changed_number_does_not_reproduce(capsys: pytest.CaptureFixture[str])
 # Cells that fail
 
 
-@pytest.mark.parametrize("deaths", [1, pytest.param(runner.DEATHS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("deaths", [1, pytest.param(crew.DEATHS, marks=pytest.mark.slow)])
 def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "DEATHS", deaths)
+    monkeypatch.setattr(crew, "DEATHS", deaths)
     design = replace(grid(14), time_limit=1.0)
     seen = []
     sweep = runner.sweep(design, "out", workers=2, compute=computing.faulty, progress=seen.append)
@@ -208,6 +209,71 @@ def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, mon
     assert (seen[0], seen[-1]) == (runner.Count(10, 0, 14), runner.Count(14, 0, 14))
     each_cell_once(again)
     assert again.content_hash == filled("unbroken", design)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, cell: int) -> str:
+    """What is put down of a cell of ``computing.faulty`` within a time limit of one second and after one death."""
+    monkeypatch.setattr(crew, "DEATHS", 1)
+    return {
+        computing.RAISES: "ValueError: the votes add up to nothing",
+        computing.KILLS: "killed its worker (signal 9)",
+        computing.ENDS: "ended its worker (exit status 3)",
+        computing.HANGS: "took longer than the time limit of 1 seconds",
+    }[cell]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [computing.KILLS, *(pytest.param(c, marks=SLOW) for c in (computing.RAISES, computing.ENDS, computing.HANGS))],
+)
+def test_a_failure_is_reproduced_and_no_cell_takes_the_command_with_it(
+    cell: int, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = failing(monkeypatch, cell)
+    monkeypatch.setitem(runner.reproduce.__kwdefaults__, "compute", computing.faulty)
+    filled("out", replace(grid(14), time_limit=1.0))
+    assert cli.status(["reproduce", "out", str(cell)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:3] == ["when the sweep ran, it was computed", f"now it fails: {error}"]
+
+    ledger = store.Ledger(Path("out"))
+    with ledger.transaction() as connection:
+        connection.execute("DELETE FROM cells WHERE cell = ?", (cell,))
+    ledger.record(None, [], [store.Failed(cell, error, "", "0", 1.0)])
+    assert cli.status(["reproduce", "out", str(cell)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [f"the failure was reproduced: {error}"]
+    (here / "mended").touch()
+    assert runner.reproduce("out", cell)[::2] == (False, False)
+    assert runner.reproduce("out", cell).lines[1:3] == [f"when the sweep ran, it failed: {error}", "now it is computed"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "cell"),
+    [
+        (12, computing.HANGS),
+        *(
+            pytest.param(n, c, marks=SLOW)
+            for n, c in ((6, computing.RAISES), (10, computing.KILLS), (8, computing.ENDS))
+        ),
+    ],
+)
+def test_no_cell_takes_a_dry_run_with_it(
+    cells: int, cell: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = failing(monkeypatch, cell)
+    monkeypatch.setitem(runner.estimate.__kwdefaults__, "compute", computing.faulty)
+    values = ", ".join(map(str, range(cells)))
+    Path("design.yaml").write_text(
+        "schema_version: 1\ndesign: grid\nscenarios: [old.yaml, new.yaml]\nruns: 2\ntime_limit: 1\n"
+        f"factors: [{{path: funder.grant, values: [{values}]}}]\n"
+    )
+    assert cli.status(["sweep", "design.yaml", "--out", "out", "--dry-run"]) == 1
+    out, err = capsys.readouterr()
+    assert f"cells      {cells}" in out
+    assert "time       about" in out  # from the others
+    assert err.splitlines()[-1].startswith(f"This was tried, and failed: cell {cell} (")
+    assert err.splitlines()[-1].endswith(error)
+    assert not Path("out").exists()
 
 
 @pytest.mark.slow
@@ -262,6 +328,51 @@ def test_ctrl_c_keeps_what_is_done(here: Path) -> None:
     assert "Traceback" not in err
     assert out == ""
     assert not [number for number in workers if runs(number)]
+
+
+@pytest.mark.slow
+def test_what_is_half_done_can_be_analyzed(capsys: pytest.CaptureFixture[str]) -> None:
+    filled("out", grid(12), range(5))
+    assert cli.status(["analyze", "out"]) == 0
+    assert "Note: 7 cells of 12 not computed yet" in capsys.readouterr().out
+    assert "7 cells of 12 not computed yet" in Path("out/analysis/report.html").read_text()
+
+
+def test_what_is_half_done_can_be_read(here: Path) -> None:
+    """After Ctrl-C, the tables that outsiders read say what is there."""
+    code = """
+        import sys
+        from cej_sim import cli
+        from cej_sim.sweeps import runner
+        import cells
+        runner.sweep.__kwdefaults__["compute"] = cells.stuck
+        sys.exit(cli.status(["sweep", "design.yaml", "--out", "out", "--workers", "1"]))
+    """
+    Path("design.yaml").write_text(
+        "schema_version: 1\ndesign: grid\nscenarios: [old.yaml, new.yaml]\nruns: 3\n"
+        "factors: [{path: funder.grant, values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}]\n"
+    )
+    os.mkfifo(here / "mended")
+    process = started(code=code, start_new_session=True)
+    with os.fdopen(os.open(here / "mended", os.O_RDWR)) as pipe:
+        pipe.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert err.splitlines()[-3:] == [
+        "5 of 12 cells done",
+        "To see what they show so far: cej-sim analyze out",
+        "Stopped; what is done is kept. To go on: cej-sim sweep design.yaml --out out --workers 1",
+    ]
+    table = pd.read_parquet("out/cells.parquet")
+    assert table["status"].tolist() == ["done"] * 5 + ["missing"] * 7
+    assert pd.read_csv("out/cells.csv")["funder.grant"].tolist() == list(range(12))
+    assert set(pd.read_parquet("out/rows")["cell"]) == set(table.loc[table["status"] == "done", "cell"])
+    said = json.loads(Path("out/provenance.json").read_text())
+    assert (said["done"], said["complete"], said["content_hash"]) == (5, False, Sweep("out").content_hash)
+    (here / "mended").unlink()
+    sweep = runner.sweep("design.yaml", "out", workers=1, compute=computing.cheap)
+    assert pd.read_parquet("out/cells.parquet")["status"].tolist() == ["done"] * 12
+    assert sweep.content_hash == filled("unbroken", sweep.design)
 
 
 def runs(process: int) -> bool:
@@ -355,7 +466,7 @@ def test_a_part_that_nobody_lists_is_neither_read_nor_kept() -> None:
     batch = worker.compute(Plan(design), [3, 5], cell=computing.cheap)
     assert batch.rows is not None
     orphan = store.write_part(Path("out"), batch.rows, batch.probes)
-    (Path("out/rows") / f"{store._STAGING}123.tmp").write_bytes(b"half")
+    (Path("out/rows") / f"{files.STAGING}123.tmp").write_bytes(b"half")
     assert set(Sweep("out").rows()["cell"]) == {0, 1, 2, 4}
     sweep = runner.sweep(design, "out", workers=1, compute=computing.cheap)
     assert not (Path("out/rows") / orphan.name).exists()
@@ -722,21 +833,13 @@ def test_enough_runs() -> None:
     assert not worker.enough(narrow, [float("nan")] * 3)
 
 
-def test_a_cell_that_is_asked_to_give_up_has_failed() -> None:
-    batch = worker.compute(Plan(grid(14)), [10, computing.HANGS], time_limit=0.05, cell=computing.patient)
-    assert [one.cell for one in batch.done] == [10]
-    assert [(one.cell, one.error) for one in batch.failed] == [
-        (computing.HANGS, "took longer than the time limit of 0.05 seconds")
-    ]
-
-
 def test_a_batch_that_takes_long_leaves_the_rest() -> None:
     batch = worker.compute(Plan(grid(5)), [0, 1, 2], seconds=0.0, cell=computing.cheap)
     assert ([one.cell for one in batch.done], batch.left) == ([0], [1, 2])
 
 
 def test_batches_follow_what_was_measured() -> None:
-    todo = runner.Todo(range(100_000), 100_000, 2)
+    todo = crew.Todo(range(100_000), 100_000, 2)
     assert todo.take() == [0]
     sizes = []
     while todo.waiting:
@@ -747,9 +850,9 @@ def test_batches_follow_what_was_measured() -> None:
     assert max(sizes) == 200
     assert sizes[-1] == 1
     assert len(sizes) < 700
-    todo = runner.Todo(range(1_000_000), 1_000_000, 2)
+    todo = crew.Todo(range(1_000_000), 1_000_000, 2)
     todo.measured(1, 1.0)
-    assert todo.seconds == runner.LONGEST_BATCH
+    assert todo.seconds == crew.LONGEST_BATCH
     todo.again([7], alone=True)
     assert todo.take() == [7]
 
@@ -822,7 +925,7 @@ MEASURED = """
     from dataclasses import replace
     import cells
     import test_sweeps_engine as those
-    from cej_sim.sweeps import runner
+    from cej_sim.sweeps import crew, runner
     from cej_sim.sweeps.design import Factor, Plan
     base = those.grid(1)
     sides = [int(word) for word in sys.argv[1:]]
@@ -835,7 +938,7 @@ MEASURED = """
     started = time.perf_counter()
     plan = Plan(design)
     assert plan.values(len(plan) - 1)
-    todo = runner.Todo(iter(range(len(plan))), len(plan), 2)
+    todo = crew.Todo(iter(range(len(plan))), len(plan), 2)
     assert todo.take() == [0]
     planned = time.perf_counter() - started
     most = {}

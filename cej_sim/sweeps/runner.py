@@ -1,55 +1,29 @@
-"""Sharing out the cells of a sweep to processes of this computer, so that whatever is killed, nothing is lost.
+"""Sweeps from beginning to end: computed, gone on with, tried again, put together, and computed again to be sure.
 
-Every worker is a process of its own at the other end of its own two pipes; workers share nothing, so a killed one
-blocks nobody. The driver alone writes the ledger. It knows which cell each worker is at: when a worker dies, that cell
-is tried again alone, and the others of its batch together; a cell that was at work in three deaths is put down as
-failed, and so is one that takes longer than the design's time limit.
+``crew`` computes the cells on this computer, ``cluster`` on others; the process that asks for the sweep alone writes
+its ledger.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import pickle
-import queue
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from cej_sim import provenance
 from cej_sim.sweeps import store, worker
+from cej_sim.sweeps.crew import Todo, compute_here
 from cej_sim.sweeps.design import Design, Plan
-from cej_sim.sweeps.store import Failed, Ledger, Shard, Sweep, SweepError, SweepFailure
+from cej_sim.sweeps.store import Ledger, Shard, Sweep, SweepError
 from cej_sim.sweeps.worker import Batch, Compute
 from cej_sim.warmup import prepare, usable_processors
-
-#: Deaths of its worker after which a cell is not tried again.
-DEATHS = 3
-
-#: Deaths in a row, with nothing finished in between and no cell to suspect, after which the sweep stops: by a signal,
-#: which may be anybody's, and by an error of its own.
-STILLBIRTHS, OWN_ERRORS = 30, 2
-
-#: Seconds of work in a batch: the least, and the most where there is so much to do that parts would become too many.
-BATCH_SECONDS, LONGEST_BATCH = 2.0, 60.0
-
-#: Parts that batches are made long for.
-AIMED_PARTS = 2000
-
-#: Most cells of a batch.
-BATCH_CELLS = 5000
-
 
 #: All cells.
 WHOLE = Shard()
@@ -64,256 +38,6 @@ class Count(NamedTuple):
 
 
 Progress = Callable[[Count], None]
-
-
-class Todo:
-    """The cells that wait, handed out in batches of about the same time, whose length follows what was measured."""
-
-    def __init__(self, cells: Iterable[int], count: int, hands: int) -> None:
-        """Begin with so many cells for so many workers."""
-        self._cells = iter(cells)
-        self._again: deque[int] = deque()
-        self._alone: deque[int] = deque()
-        self.waiting = count
-        self._hands = hands
-        self._seconds = self._measured = 0.0
-        self._size = 1
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of work that a batch is meant to be."""
-        each = self._seconds / self._measured if self._measured else 0.0
-        return min(LONGEST_BATCH, max(BATCH_SECONDS, self.waiting * each / AIMED_PARTS))
-
-    def take(self) -> list[int]:
-        """The next batch, ascending; empty where nothing waits."""
-        if self._alone:
-            self.waiting -= 1
-            return [self._alone.popleft()]
-        if self._measured:
-            each = max(self._seconds / self._measured, 1e-6)
-            fair = -(-self.waiting // (2 * self._hands))
-            self._size = int(max(1, min(self.seconds / each, 4 * self._size, fair, BATCH_CELLS)))
-        batch = [self._again.popleft() for _ in range(min(self._size, len(self._again)))]
-        batch = batch or list(itertools.islice(self._cells, self._size))
-        self.waiting -= len(batch)
-        return sorted(batch)
-
-    def again(self, cells: Sequence[int], alone: bool = False) -> None:
-        """Put cells back."""
-        (self._alone if alone else self._again).extend(cells)
-        self.waiting += len(cells)
-
-    def measured(self, cells: int, seconds: float) -> None:
-        """Learn from a batch; earlier ones count less and less."""
-        self._seconds = 0.8 * self._seconds + seconds
-        self._measured = 0.8 * self._measured + cells
-
-
-# Processes
-
-
-@dataclass(eq=False)
-class _Worker:
-    """A process that computes batches.
-
-    Attributes:
-        current: The cell that it is at; None between batches.
-        since: When that cell began.
-        batch: What it was given.
-        overdue: The cell for which it was ended.
-    """
-
-    process: subprocess.Popen[bytes]
-    errors: IO[bytes]
-    current: int | None = None
-    since: float = 0.0
-    batch: list[int] = field(default_factory=list)
-    overdue: int | None = None
-    ready: bool = False
-
-    def send(self, message: Any) -> None:
-        """Send a message; that nobody is there any more will be heard anyway."""
-        try:
-            assert self.process.stdin is not None
-            self.process.stdin.write(pickle.dumps(message))
-            self.process.stdin.flush()
-        except OSError:
-            pass
-
-    def listen(self, events: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
-        """Follow what it says until it is gone, which is the last event (None)."""
-        assert self.process.stdout is not None
-        try:
-            while head := self.process.stdout.read(worker.HEAD.size):
-                kind, number = worker.HEAD.unpack(head)
-                if kind == worker.BEGIN:
-                    self.since = time.monotonic()
-                    self.current = number if number >= 0 else None
-                else:
-                    events.put((self, pickle.loads(self.process.stdout.read(number))))
-        except Exception:  # it died in the middle of a word
-            pass
-        self.process.wait()
-        events.put((self, None))
-
-    def last_words(self) -> str:
-        """The last line that it wrote for people."""
-        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - 2000))
-        lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
-
-    def end(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.errors):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
-
-#: A worker has one thread: libraries that would take more get in the other workers' way.
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
-
-
-def _start(setup: worker.Setup, events: queue.SimpleQueue[tuple[_Worker, Any]]) -> _Worker:
-    """Start a worker: another Python, which does not load the program that asks for the sweep."""
-    search = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 (the worker's, closed with it)
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from cej_sim.sweeps import worker; worker.main()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search},
-    )
-    made = _Worker(process, errors)
-    made.send([path or os.getcwd() for path in sys.path])
-    made.send(setup)
-    threading.Thread(target=made.listen, args=(events,), daemon=True).start()
-    return made
-
-
-def _death(status: int) -> str:
-    """What is said of a cell that ended its worker."""
-    return f"killed its worker (signal {-status})" if status < 0 else f"ended its worker (exit status {status})"
-
-
-def compute_here(
-    ledger: Ledger,
-    plan: Plan,
-    todo: Todo,
-    *,
-    workers: int,
-    cell: Compute,
-    advance: Callable[[int, int], None],
-    ready: Callable[[], None] | None = None,
-) -> None:
-    """Compute what waits with so many processes.
-
-    Args:
-        ledger: Where it is put down.
-        plan: Whose cells.
-        todo: What waits.
-        workers: How many processes.
-        cell: What computes a cell.
-        advance: Hears of every batch how many cells ended, and how many failed.
-        ready: Is told once all workers could begin, for measuring; none begins before the others then.
-
-    Raises:
-        SweepFailure: If the disk is full, or workers cannot be started.
-    """
-    events: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
-    setup = worker.Setup(plan, cell, ledger.directory)
-    limit = plan.design.time_limit
-    deaths: Counter[int] = Counter()
-    stillbirths = 0
-    crew: set[_Worker] = set()
-
-    def hire() -> None:
-        if len(crew) < min(workers, todo.waiting + sum(bool(one.batch) for one in crew)):
-            crew.add(_start(setup, events))
-
-    def give(one: _Worker) -> None:
-        one.batch, one.current = todo.take(), None
-        if one.batch:
-            one.send((one.batch, todo.seconds))
-
-    def keep(part: store.Part | None, batch: Batch) -> None:
-        ledger.record(part, batch.done, batch.failed)
-        advance(len(batch.done), len(batch.failed))
-
-    def lose(one: _Worker) -> None:
-        """A worker is gone: put its cells back, the one that it was at alone."""
-        nonlocal stillbirths
-        crew.discard(one)
-        status, suspect = one.process.returncode, one.current
-        words = one.last_words()
-        one.end()
-        if suspect is None:
-            stillbirths += 1 if status < 0 else -(-STILLBIRTHS // OWN_ERRORS)
-            if stillbirths >= STILLBIRTHS:
-                said = f"; the last one said: {words}" if words else ""
-                raise SweepFailure(f"workers end before they compute anything (exit status {status}){said}")
-            todo.again(one.batch)
-            return
-        taken = time.monotonic() - one.since
-        todo.again([number for number in one.batch if number != suspect])
-        error = ""
-        if one.overdue == suspect:
-            error = worker.too_long(limit)
-        elif one.overdue is None:
-            deaths[suspect] += 1
-            error = _death(status) if deaths[suspect] >= DEATHS else ""
-        if error:
-            keep(None, Batch(failed=[Failed(suspect, error, words[-500:], str(plan.seed(suspect)), taken)]))
-        else:
-            todo.again([suspect], alone=True)
-
-    try:
-        while todo.waiting or any(one.batch for one in crew):
-            for _ in range(workers):
-                hire()
-            for one in crew:
-                if one.ready and not one.batch and ready is None:
-                    give(one)
-            now = time.monotonic()
-            dues = [one.since + limit - now for one in crew if one.current is not None and one.overdue is None]
-            try:
-                # Who began a cell since this was worked out is looked at within a second.
-                one, message = events.get(timeout=max(0.0, min([1.0, limit, *dues])))
-            except queue.Empty:
-                for one in crew:
-                    current = one.current
-                    if current is not None and one.overdue is None and time.monotonic() - one.since > limit:
-                        one.overdue = current
-                        one.process.kill()
-                continue
-            if message is None:
-                lose(one)
-            elif isinstance(message, str):
-                if message != "ready":
-                    raise SweepFailure(message)
-                one.ready = True
-                if ready is not None and all(other.ready for other in crew):
-                    ready()
-                    ready = None
-            else:
-                batch, part = message
-                stillbirths = 0
-                todo.measured(len(batch.done) + len(batch.failed), batch.seconds)
-                todo.again(batch.left)
-                give(one)  # first, so that it need not wait for the ledger
-                keep(part, batch)
-    finally:
-        for one in crew:
-            one.end()
 
 
 # A sweep
@@ -372,7 +96,8 @@ def sweep(
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
             if (status == 0).any() or not is_finished(directory):
                 store.write_provenance(directory, ledger, design)
-                _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
+                with _described(directory, ledger, plan, shard):
+                    _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
                 _end(directory, ledger, plan, shard)
         finally:
             with contextlib.suppress(Exception):
@@ -448,6 +173,10 @@ def _compute(
         if progress is not None:
             progress(Count(done, failed, len(cells)))
 
+    def keep(part: store.Part | None, batch: Batch) -> None:
+        ledger.record(part, batch.done, batch.failed)
+        advance(len(batch.done), len(batch.failed))
+
     advance(0, -count if again else 0)
     if not count:
         return
@@ -455,11 +184,23 @@ def _compute(
     if scheduler is not None:
         from cej_sim.sweeps.cluster import compute_there
 
-        compute_there(ledger, plan, todo_cells, count, address=scheduler, cell=compute, advance=advance)
+        compute_there(ledger.directory, plan, todo_cells, count, address=scheduler, cell=compute, keep=keep)
         return
     prepare()
     hands = min(usable_processors() if workers is None else workers, count)
-    compute_here(ledger, plan, Todo(todo_cells, count, hands), workers=hands, cell=compute, advance=advance)
+    compute_here(ledger.directory, plan, Todo(todo_cells, count, hands), workers=hands, cell=compute, keep=keep)
+
+
+@contextlib.contextmanager
+def _described(directory: Path, ledger: Ledger, plan: Plan, shard: Shard) -> Iterator[None]:
+    """Where something stops a sweep half done, leave tables of cells and a provenance that say how far it is."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # what stopped it is what is to be said
+            store.write_cells(directory, plan, ledger, shard)
+            store.write_provenance(directory, ledger, plan.design)
+        raise
 
 
 def _end(directory: Path, ledger: Ledger, plan: Plan, shard: Shard) -> None:
@@ -504,7 +245,8 @@ def retry(
             about = ledger.about()
             plan, shard = Plan(store.stored_design(directory, about)), Shard(*about["shard"])
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
-            _compute(ledger, plan, shard, status == 2, workers, scheduler, compute, progress, again=True)
+            with _described(directory, ledger, plan, shard):
+                _compute(ledger, plan, shard, status == 2, workers, scheduler, compute, progress, again=True)
             _end(directory, ledger, plan, shard)
         finally:
             ledger.close()
@@ -552,7 +294,6 @@ def _take_over(directory: Path, ledger: Ledger, source: Sweep) -> None:
                 f"{source.directory} has other numbers for cell {cell} than the shards before it; "
                 f"find out which are right with `cej-sim reproduce DIR {cell}`"
             )
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     for part in source.ledger.parts():
@@ -573,18 +314,71 @@ def _take_over(directory: Path, ledger: Ledger, source: Sweep) -> None:
 
 
 class Reproduced(NamedTuple):
-    """What came of computing a stored cell again: whether it is what was stored, and what differs, in words."""
+    """What came of computing a stored cell again.
+
+    Attributes:
+        same: Whether it came out as it is stored: the same numbers, or the same failure.
+        lines: That in words, and what differs.
+        failed: Whether it failed now.
+    """
 
     same: bool
     lines: list[str]
+    failed: bool = False
+
+
+def computed_apart(
+    plan: Plan, cells: Sequence[int], *, compute: Compute = worker.compute_cell, patience: bool = True
+) -> Batch:
+    """Compute some cells as a sweep does, in a process of their own which they may kill, and store nothing.
+
+    Args:
+        plan: Whose cells.
+        cells: Their numbers, ascending.
+        compute: What computes a cell.
+        patience: Whether others are still computed after one has taken longer than the design's time limit.
+
+    Returns:
+        Rows and probes of the cells that are done, and which ended how.
+
+    Raises:
+        SweepFailure: If the disk for temporary files is full, or workers cannot be started.
+    """
+    whole, parts = Batch(), []
+
+    class Enough(Exception):
+        """A cell has taken too long."""
+
+    with tempfile.TemporaryDirectory(prefix="cej_sim-cells-") as folder:
+        directory = Path(folder)
+        for name in (store.ROWS, store.PROBES):
+            (directory / name).mkdir()
+
+        def keep(part: store.Part | None, batch: Batch) -> None:
+            whole.done += batch.done
+            whole.failed += batch.failed
+            parts.extend([part] if part is not None else [])
+            if not patience and any(one.seconds >= plan.design.time_limit for one in batch.failed):
+                raise Enough
+
+        with contextlib.suppress(Enough):
+            compute_here(directory, plan, Todo(cells, len(cells), 1), workers=1, cell=compute, keep=keep)
+        rows, probes = (
+            list(store.in_order([(part.first, directory / room / part.name) for part in some]))
+            for room, some in ((store.ROWS, parts), (store.PROBES, [part for part in parts if part.probes]))
+        )
+    whole.rows, whole.probes = (pa.concat_tables(tables) if tables else None for tables in (rows, probes))
+    return whole
 
 
 def reproduce(directory: str | os.PathLike[str], cell: int, *, compute: Compute = worker.compute_cell) -> Reproduced:
     """Compute one cell again from what the directory holds, and set it against what is stored.
 
+    It is computed as in the sweep, by a process of its own and within the design's time limit.
+
     Raises:
         SweepError: If there is no such cell.
-        SweepFailure: If its part is damaged.
+        SweepFailure: If its part is damaged, or a worker cannot be started.
     """
     found = Sweep(directory)
     if not 0 <= cell < len(found.plan) or cell not in found.shard.cells(len(found.plan)):
@@ -595,13 +389,14 @@ def reproduce(directory: str | os.PathLike[str], cell: int, *, compute: Compute 
     if stored is None and failed is None:
         raise SweepError(f"cell {cell} was not computed yet; run `cej-sim sweep` to the end first")
     prepare()
-    batch = worker.compute(found.plan, [cell], cell=compute)
-    if stored is None or not batch.done:
+    batch = computed_apart(found.plan, [cell], compute=compute)
+    if batch.failed and failed is not None and batch.failed[0].error == failed.error:
+        return Reproduced(True, [*lines, f"the failure was reproduced: {failed.error}"], True)
+    if stored is None or batch.failed:
         before = "it was computed" if failed is None else f"it failed: {failed.error}"
         now = f"it fails: {batch.failed[0].error}" if batch.failed else "it is computed"
-        same = failed is not None and bool(batch.failed) and failed.error == batch.failed[0].error
         lines += [f"when the sweep ran, {before}", f"now {now}"]
-        return Reproduced(same, lines + ([] if same else _changes(found)))
+        return Reproduced(False, lines + _changes(found), bool(batch.failed))
     again = batch.done[0]
     rows, probes = found.cell(cell)
     if store.stored_hash(found.design, rows, probes) != stored.hash:
@@ -655,6 +450,7 @@ class Estimate(NamedTuple):
         seconds: With so many workers, the fewest and the most.
         bytes: On disk, at most.
         problem: What is wrong with a cell that was tried, or "".
+        measured: Whether any cell that was tried could be computed; if none, ``seconds`` and ``bytes`` mean nothing.
     """
 
     cells: int
@@ -663,10 +459,21 @@ class Estimate(NamedTuple):
     seconds: tuple[float, float]
     bytes: int
     problem: str
+    measured: bool
 
 
-def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -> Estimate:
-    """What a sweep would take, from measuring a run or two of three of its cells; nothing is written."""
+def estimate(
+    design: Design, workers: int | None = None, shard: Shard = WHOLE, *, compute: Compute = worker.compute_cell
+) -> Estimate:
+    """What a sweep would take, from measuring two runs of three of its cells; nothing is written.
+
+    They are computed as in a sweep, by a process of their own. After one that takes longer than the time limit, which
+    is that of the whole cell, no further one is tried.
+
+    Raises:
+        SweepError: If there is no such shard.
+        SweepFailure: If a worker cannot be started.
+    """
     from dataclasses import replace
 
     _check_shard(design, shard)
@@ -674,19 +481,17 @@ def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -
     plan = Plan(design)
     cells = shard.cells(len(plan))
     few = replace(design, runs=2, auto=None, probes=tuple(replace(probe, runs=1) for probe in design.probes))
-    tried = Plan(few)
-    worker.warm(tried)
-    seconds, size, problem = [], [], ""
-    for cell in dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])):
-        bare = worker.compute(Plan(replace(few, probes=())), [cell])
-        whole = worker.compute(tried, [cell]) if design.probes else bare
-        if whole.rows is None:
-            problem = problem or f"cell {cell} ({plan.label(cell)}): {whole.failed[0].error}"
-            continue
-        probing = max(0.0, whole.done[0].seconds - bare.done[0].seconds)
-        more = probing * sum(probe.runs for probe in design.probes) / max(1, len(design.probes))
-        seconds.append((bare.done[0].seconds / 2, more))
-        size.append(whole.rows.nbytes / 2)
+    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
+    bare = computed_apart(Plan(replace(few, probes=())), tried, compute=compute, patience=False)
+    whole = computed_apart(Plan(few), tried, compute=compute, patience=False) if design.probes else bare
+    problem = ""
+    for one in sorted([*whole.failed, *bare.failed]):
+        problem = problem or f"cell {one.cell} ({plan.label(one.cell)}): {one.error}"
+    times = {one.cell: one.seconds for one in bare.done}
+    done = [one for one in whole.done if one.cell in times]
+    share = sum(probe.runs for probe in design.probes) / max(1, len(design.probes))
+    seconds = [(times[one.cell] / 2, max(0.0, one.seconds - times[one.cell]) * share) for one in done]
+    size = 0.0 if whole.rows is None else whole.rows.nbytes / (2 * len(whole.done))
     least = design.auto.least if design.auto else design.runs
     each, probes = (np.mean(seconds, axis=0).tolist()) if seconds else (0.0, 0.0)
     hands = min(usable_processors() if workers is None else workers, len(cells))
@@ -696,8 +501,9 @@ def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -
         scenarios,
         (least * scenarios * len(cells), design.runs * scenarios * len(cells)),
         tuple(len(cells) * (each * runs + probes) / hands for runs in (least, design.runs)),  # type: ignore[arg-type]
-        int(len(cells) * design.runs * float(np.mean(size) if size else 0.0)),
+        int(len(cells) * design.runs * size),
         problem,
+        bool(seconds),
     )
 
 

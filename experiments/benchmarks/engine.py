@@ -28,7 +28,7 @@ from cej_sim.metrics import METRICS
 from cej_sim.reading import load
 from cej_sim.runs import key_of, run_once
 from cej_sim.scenario import encode_events
-from cej_sim.sweeps import runner, store, worker
+from cej_sim.sweeps import crew, runner, store, worker
 from cej_sim.sweeps.design import Design, Factor, Plan
 from cej_sim.warmup import prepare
 
@@ -89,13 +89,13 @@ def engine(cells: int, runs: int, workers: int) -> tuple[float, float]:
         plan = Plan(made)
         ready: list[float] = []
         used = -processors()
-        runner.compute_here(
-            ledger,
+        crew.compute_here(
+            Path(folder),
             plan,
-            runner.Todo(range(cells), cells, workers),
+            crew.Todo(range(cells), cells, workers),
             workers=workers,
             cell=worker.compute_cell,
-            advance=lambda done, failed: None,
+            keep=lambda part, batch: ledger.record(part, batch.done, batch.failed),
             ready=lambda: ready.append(time.perf_counter()),
         )
         seconds, used = time.perf_counter() - ready[-1], used + processors()

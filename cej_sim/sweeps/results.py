@@ -1,0 +1,243 @@
+"""A sweep for reading: its cells as a table, its rows and probes, also while it is being computed."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cej_sim import provenance
+from cej_sim.sweeps.content import PROBE_SCHEMA, row_schema, stored_hash
+from cej_sim.sweeps.design import Design, Plan
+from cej_sim.sweeps.files import (
+    INPUTS,
+    LEDGER,
+    PROBES,
+    ROWS,
+    SweepError,
+    SweepFailure,
+    cells_of,
+    groups,
+    in_order,
+    in_portions,
+)
+from cej_sim.sweeps.ledger import Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: How the directory is laid out; another number is refused.
+FORMAT = 1
+
+
+class Shard(NamedTuple):
+    """Part ``number`` (from 1) of so many of a plan's cells: every so manieth cell."""
+
+    number: int = 1
+    of: int = 1
+
+    def cells(self, length: int) -> range:
+        """The numbers of its cells."""
+        return range(self.number - 1, length, self.of)
+
+    def __str__(self) -> str:
+        """As it is written on the command line."""
+        return f"{self.number}/{self.of}"
+
+
+def stored_design(directory: Path, about: dict[str, Any]) -> Design:
+    """The design that a directory holds."""
+    return Design.from_json(about["design"], directory / INPUTS)
+
+
+# Cells as a table
+
+
+def cell_schema(plan: Plan) -> pa.Schema:
+    """The columns of ``cells.parquet``; a factor with words among its values is text, any other a number."""
+    texts = {factor.name: any(isinstance(value, str) for value in factor.values) for factor in plan.design.factors}
+    return pa.schema(
+        [
+            ("cell", pa.int64()), ("label", pa.string()), ("status", pa.string()),
+            *((name, pa.string() if texts.get(name) else pa.float64()) for name in plan.columns),
+            ("runs", pa.int32()), ("seconds", pa.float64()), ("error", pa.string()), ("seed", pa.string()),
+        ]
+    )  # fmt: skip
+
+
+def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 2_000) -> Iterator[pa.Table]:
+    """The cells of a sweep with what became of them, some thousand at a time."""
+    schema = cell_schema(plan)
+    cells = shard.cells(len(plan))
+    for start in range(0, len(cells), size):
+        chunk = cells[start : start + size]
+        done, failed = ledger.finished(chunk[0], chunk[-1]), ledger.failures(chunk[0], chunk[-1])
+        columns: list[list[Any]] = [[] for _ in schema]
+        for cell in chunk:
+            ended = done.get(cell) or failed.get(cell)
+            row: list[Any] = [
+                cell,
+                plan.label(cell),
+                "done" if cell in done else "failed" if cell in failed else "missing",
+            ]
+            for value, field in zip(plan.values(cell), list(schema)[3:], strict=False):
+                row.append(value if value is None or pa.types.is_string(field.type) else float(value))
+            row += [done[cell].runs if cell in done else None, ended.seconds if ended else None]
+            row += [failed[cell].error if cell in failed else None, str(plan.seed(cell))]
+            for column, value in zip(columns, row, strict=True):
+                column.append(value)
+        yield pa.Table.from_arrays(
+            [
+                pa.array([None if value is None else str(value) for value in column], field.type)
+                if pa.types.is_string(field.type)
+                else pa.array(column, field.type)
+                for column, field in zip(columns, schema, strict=True)
+            ],
+            schema=schema,
+        )
+
+
+# Everything
+
+
+class Sweep:
+    """A directory of a sweep, for reading, also while it is being computed.
+
+    Attributes:
+        directory: Where it is.
+        design: What was asked for.
+        plan: Its cells.
+        shard: Which of them this directory is for.
+        temporary: What removes the directory when the sweep is forgotten, if it was made for it alone.
+    """
+
+    temporary: Any = None
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        """Open a directory.
+
+        Raises:
+            SweepError: If it holds no sweep.
+            SweepFailure: If it is damaged.
+        """
+        self.directory = Path(directory)
+        if not (self.directory / LEDGER).is_file():
+            raise SweepError(f"{directory} holds no sweep (no {LEDGER}); name the --out directory of `cej-sim sweep`")
+        self._ledger = Ledger(self.directory)
+        self._about = self._ledger.about()
+        if not self._about:
+            raise SweepError(f"{directory}: the sweep was stopped before it began; run `cej-sim sweep` again")
+        if self._about["format"] != FORMAT:
+            raise SweepError(f"{directory} was written by another version of cej_sim, which can read it")
+        self.design = stored_design(self.directory, self._about)
+        self.plan = Plan(self.design)
+        self.shard = Shard(*self._about["shard"])
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the ledger says of the sweep."""
+        return self._about
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return self._ledger
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over number and hash of every finished cell."""
+        return self._ledger.content_hash()
+
+    @functools.cached_property
+    def cells(self) -> pd.DataFrame:
+        """A row per cell: ``cell label status``, a column per factor, ``runs seconds error seed``."""
+        tables = list(cell_tables(self.plan, self._ledger, self.shard))
+        return (pa.concat_tables(tables) if tables else cell_schema(self.plan).empty_table()).to_pandas()
+
+    def batches(
+        self, metrics: Sequence[str] | None = None, months: Sequence[int] | None = None, size: int = 16 * 2**20
+    ) -> Iterator[pa.Table]:
+        """Rows in the order of cells, as Arrow tables of about so many bytes that hold whole cells.
+
+        Raises:
+            SweepError: If a metric or month was not kept.
+            SweepFailure: If a part is damaged.
+        """
+        for what, asked, kept in (
+            ("metric", metrics or (), self.design.keep_metrics),
+            ("month", months or (), self.design.keep_months),
+        ):
+            unknown = [str(one) for one in asked if one not in kept]
+            if unknown:
+                listed = ", ".join(map(str, kept))
+                raise SweepError(f"{what} {', '.join(unknown)} was not kept by the design; choose from: {listed}")
+        columns = None if metrics is None else ["cell", "scenario", "run", "month", *metrics]
+        paths = [(part.first, self.directory / ROWS / part.name) for part in self._ledger.parts()]
+        for table in in_portions(in_order(paths, columns), size):
+            if months is None:
+                yield table
+            else:
+                yield table.filter(pc.is_in(table.column("month"), pa.array(list(months), pa.int32())))
+
+    def rows(self, metrics: Sequence[str] | None = None, months: Sequence[int] | None = None) -> pd.DataFrame:
+        """All rows, by cell, scenario, run and month: ``cell scenario run month`` and the metrics."""
+        tables = list(self.batches(metrics, months))
+        keys = ("cell", "scenario", "run", "month")
+        fields = [row_schema(self.design).field(name) for name in (*keys, *(metrics or self.design.keep_metrics))]
+        return (pa.concat_tables(tables) if tables else pa.schema(fields).empty_table()).to_pandas()
+
+    def probes(self) -> pd.DataFrame:
+        """All numbers of probes: ``cell scenario run probe metric month value``."""
+        tables = list(self._probe_tables())
+        return (pa.concat_tables(tables) if tables else PROBE_SCHEMA.empty_table()).to_pandas()
+
+    def _probe_tables(self) -> Iterator[pa.Table]:
+        paths = [(part.first, self.directory / PROBES / part.name) for part in self._ledger.parts() if part.probes]
+        return in_order(paths)
+
+    def cell(self, number: int) -> tuple[pa.Table, pa.Table | None]:
+        """The stored rows and probes of one finished cell."""
+        found: list[pa.Table | None] = []
+        for folder in (ROWS, PROBES):
+            tables = [
+                table.filter(pc.equal(table.column("cell"), number))
+                for part in self._ledger.parts()
+                if part.first <= number <= part.last and (folder == ROWS or part.probes)
+                for table in groups(self.directory / folder / part.name, None)
+            ]
+            found.append(pa.concat_tables(tables) if tables else None)
+        rows, probes = found
+        if rows is None or not len(rows):
+            raise SweepFailure(f"{self.directory}: the rows of cell {number} are missing; run `cej-sim sweep` again")
+        return rows, probes if probes is not None and len(probes) else None
+
+    def differing_cells(self) -> list[int]:
+        """The finished cells whose stored rows and probes do not have the hash that the ledger holds."""
+        probes = iter(cells for table in self._probe_tables() for cells in cells_of(table))
+        following = next(probes, None)
+        found = []
+        listed = self._ledger.finished()
+        for table in self.batches():
+            for cell, rows in cells_of(table):
+                held = []
+                while following is not None and following[0] <= cell:
+                    if following[0] == cell:
+                        held.append(following[1])
+                    following = next(probes, None)
+                if stored_hash(self.design, rows, pa.concat_tables(held) if held else None) != listed.pop(cell).hash:
+                    found.append(cell)
+        return sorted([*found, *listed])
+
+    def __repr__(self) -> str:
+        """What it is, in a line."""
+        done, failed = self._ledger.counts()
+        cells = len(self.shard.cells(len(self.plan)))
+        return (
+            f"<Sweep {self.design.name} in {self.directory}: {done} of {cells} cells done, {failed} failed; "
+            f"{provenance.NOTE}>"
+        )
