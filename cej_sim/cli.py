@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from cej_sim import sweeping
 from cej_sim.nodes import plain
@@ -56,14 +57,27 @@ DEFAULT_PAIR = ("collective_impact", "community_led")
 #: What the parser of the command line raises; newer versions of typer bring their own copy of click.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 
+
+class Commands(TyperGroup):
+    """The commands, listed with their whole sentence each; plain text, because typer's boxes take twice the time."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        rows = [(name, command.get_short_help_str(limit=500)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="cej-sim",
+    cls=Commands,
+    context_settings={"max_content_width": 100},
     help="Simulate how power moves in community coalitions under governance rules that you can change. "
     "What it shows is an illustration, not a prediction.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 

@@ -295,10 +295,11 @@ def test_help_is_light() -> None:
         status = [cli.status(words) for words in ([], ["--help"], ["compare", "--help"], ["nonsense"])]
         print(status, [name for name in sys.argv[1:] if name in sys.modules])
     """
-    out, _ = in_a_process(*HEAVY, code=code).communicate(timeout=60)
+    out, _ = in_a_process(*HEAVY, "rich", "pygments", code=code).communicate(timeout=60)
     assert out.splitlines()[-1] == "[0, 0, 0, 2] []"
     for command in ("list", "check", "run", "compare"):
         assert command in out
+    assert "Compute a stored cell again and say whether it comes out the same." in " ".join(out.split())
 
 
 def test_importing_the_package_is_light() -> None:
