@@ -334,7 +334,10 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
     print(f"{design.title}: {design.kind.replace('_', ' ')} design")
     print(f"  cells      {found.cells:,}" + (f" (shard {shard})" if shard.of > 1 else ""))
     print(f"  scenarios  {found.scenarios} in each cell")
-    print(f"  runs       {span(*found.runs, lambda number: f'{number:,}')} of {design.months} months")
+    if design.ensemble is not None:
+        print(f"  sets       {len(design.ensemble)} of parameters, gone through run by run")
+    most = "up to " if design.hypotheses else ""
+    print(f"  runs       {span(*found.runs, lambda number: f'{number:,}')} of {most}{design.months} months")
     if design.probes:
         print(f"  probes     {len(design.probes)} in each cell")
     if found.measured:

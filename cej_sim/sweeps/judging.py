@@ -488,7 +488,7 @@ def _tested(row: Mapping[str, Any], heads: Sequence[str]) -> str:
         (_decimal(row["effect_size"]), "number"),
         (_verdict(row["verdict"]) + never, "words"),
         (escaped(_control(row)), "words"),
-        (escaped(_gains(row["off_lost"])), "words"),
+        (escaped(_also_lost(row)), "words"),
     )
     what = f"{label_of(metric)}, month {row['month']}, {EXPECTED[row['expected']]}"
     cells = (data_cell(head, content, kind) for head, (content, kind) in zip(heads, contents, strict=True))
@@ -499,6 +499,15 @@ def _verdict(word: str) -> str:
     """A verdict in words, with its shape and color."""
     color = verdict_figures.LOOKS[word][1]
     return f'<strong style="color:{color};white-space:nowrap">{SIGNS[word]} {escaped(word)}</strong>'
+
+
+def _also_lost(row: Mapping[str, Any]) -> str:
+    """The other feedbacks that one test's effect hangs on, and of how many the runs cannot tell."""
+    unsure = len(row["off_cannot_tell"].split()) + len(row["off_not_computed"].split())
+    if not (row["off_lost"] or unsure or row["off_survives"]):
+        return "–"
+    lost = _gains(row["off_lost"]) if row["off_lost"] else "none"
+    return f"{lost}; {unsure} cannot tell" if unsure else lost
 
 
 def _share(value: float) -> str:
