@@ -11,8 +11,8 @@ import io
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import matplotlib
@@ -40,13 +40,17 @@ from cej_sim.parameters import Metric
 from cej_sim.plots import FAINT, INK, SOFT, better_words, canvas, extent, fit, full_label, per_cent, write
 from cej_sim.sweeps.analysis import (
     ALL_FACTORS,
+    INFLUENCE,
     INTO_A,
+    NET,
+    NO_MONTH,
     NOT_COMPUTED,
     OUT_OF_B,
     Analysis,
     is_sure,
     levels,
     plain,
+    probed,
 )
 
 #: Colors of the first scenario, the other one, and of what may be chance.
@@ -260,10 +264,10 @@ _SERIES = (("o", 9.0), ("D", 7.5))
 _SERIES_COLORS = ("#4d4d4d", "#009E73")
 
 
-def _color(mark: Mark, metric: Metric, colors: tuple[str, str]) -> str:
+def _color(mark: Mark, metric: Metric, colors: tuple[str, str], series: Sequence[str]) -> str:
     """The color of a mark; ``colors`` are those of what goes down and up where up is better."""
     if not mark.judged:
-        return _SERIES_COLORS[mark.series]
+        return series[mark.series]
     if not mark.sure:
         return UNSURE
     if metric.better == "neither":
@@ -283,6 +287,9 @@ def rows_figure(
     difference: bool = True,
     hints: Mapping[str, str] | None = None,
     sides: tuple[str, str] | None = None,
+    declared: Mapping[str, Metric] | None = None,
+    by_side: Collection[str] = (),
+    key: Sequence[tuple[Any, str]] | None = None,
 ) -> Figure:
     """Numbers with their intervals in rows, a panel per metric, the same rows in each.
 
@@ -295,23 +302,30 @@ def rows_figure(
         difference: Numbers are differences in the metric's unit; else they are pure numbers.
         hints: Metric -> words in the place of its better direction.
         sides: Titles of the two scenarios, where rows are differences between them.
+        declared: Panel -> what it shows, where panels are not metrics by name.
+        by_side: Panels whose two series are the two scenarios themselves, in their colors, hollow where the interval
+            includes 0.
+        key: What the marks mean, in the place of the usual words.
     """
+    declared = declared or {name: BY_NAME[name] for name in panels}
     colors = (WORSE, BETTER) if sides is None else (FIRST, OTHER)
     seen = set()
     figure = _framed(heading, how, footer)
     labels = list(dict.fromkeys(label for rows in panels.values() for label in rows))
     left = 0.225
     for (name, rows), place in zip(panels.items(), _places(len(panels), left), strict=True):
-        metric = BY_NAME[name]
+        metric = declared[name]
         axes = figure.add_axes(place, label=f"rows:{name}")
         axes.axvline(0.0, color=INK, linewidth=1.2, zorder=1)
         marks = [(y, mark) for y, label in enumerate(labels) for mark in rows.get(label, ())]
-        apart = 0.34 / max(1, len(series) - 1) if len(series) > 1 else 0.0
+        several = len(series) > 1 or any(mark.series for _, mark in marks)
+        apart = 0.34 / max(1, len(series) - 1) if several else 0.0
         for y, mark in marks:
-            at = y + (mark.series - 0.5) * apart if len(series) > 1 else float(y)
-            color = _color(mark, metric, colors)
-            seen.add(color)
-            hollow = mark.judged and not mark.sure
+            at = y + (mark.series - 0.5) * apart if several else float(y)
+            color = _color(mark, metric, colors, (FIRST, OTHER) if name in by_side else _SERIES_COLORS)
+            if mark.judged:
+                seen.add(color)
+            hollow = (mark.judged or name in by_side) and not mark.sure
             face = "white" if hollow else color
             if bars:
                 axes.barh(
@@ -365,7 +379,7 @@ def rows_figure(
         if place[0] <= left + 1e-9:
             _row_labels(figure, axes, labels, 0.03)
         _head(axes, metric, hint=None if hints is None else hints.get(name, ""))
-    _key(figure, _row_key(bars, series, judged, sides, seen))
+    _key(figure, _row_key(bars, series, judged, sides, seen) if key is None else key)
     return figure
 
 
@@ -800,6 +814,7 @@ def pictures(found: Analysis, wording: Wording, asked: bool = False) -> Iterator
             if table in found.tables:
                 yield from _row_pictures(found, wording, table, response, month, metrics, tail)
         yield from _precision_pictures(found, wording, response, month, tail)
+    yield from _probe_pictures(found, wording, metrics)
 
 
 def _drawn(found: Analysis, asked: bool) -> list[Metric]:
@@ -1056,6 +1071,15 @@ def drawn_words(drawn: int, total: int, by: str, file: str) -> str:
     return f" {drawn:,} of {total:,} cells are drawn, {by}; all are in {file}.csv."
 
 
+def _cell_words(cells: pd.DataFrame, labels: Sequence[str] | None = None) -> list[str]:
+    """A label for every cell; those that share one also get their numbers."""
+    words = [str(label) for label in cells["label"]] if labels is None else list(labels)
+    often = Counter(words)
+    return [
+        word if often[word] == 1 else f"{word} (cell {cell})" for word, cell in zip(words, cells["cell"], strict=True)
+    ]
+
+
 def _line_pictures(
     found: Analysis, wording: Wording, response: str, month: int, metrics: Sequence[Metric], tail: str
 ) -> Iterator[Picture]:
@@ -1063,14 +1087,7 @@ def _line_pictures(
     sides = _sides(found, wording, response)
     cells, table = found.cells, "differences" if sides else "outcomes"
     one = found.study.factors[0] if found.study.kind != "list" else None
-    words = [
-        f"{one.label}: {plain(value)}" if one is not None else str(label)
-        for label, value in zip(cells["label"], cells[one.name] if one is not None else cells["label"], strict=True)
-    ]
-    often = Counter(words)
-    words = [
-        word if often[word] == 1 else f"{word} (cell {cell})" for word, cell in zip(words, cells["cell"], strict=True)
-    ]
+    words = _cell_words(cells, None if one is None else [f"{one.label}: {plain(value)}" for value in cells[one.name]])
     intro = "Each row is one cell: mean over runs" + (
         f" of the paired difference, with its 95% interval; left of 0 {sides[0]} is higher, right of it {sides[1]}."
         if sides
@@ -1362,3 +1379,197 @@ def _precision_pictures(found: Analysis, wording: Wording, response: str, month:
         "precision_summary",
         lambda: shares_figure(heading, f"{wording.response(response)}. {caption}", wording.footer, bars, notes, key),
     )
+
+
+# Probes
+
+
+def probe_questions(found: Analysis, table: str) -> list[tuple[str, str, int]]:
+    """What is shown of a table of probes: influence in the last month, and what irreversibility leaves behind."""
+    frame = found.tables[table]
+    asked = frame[["probe", "metric", "month"]].drop_duplicates().itertuples(index=False, name=None)
+    last: dict[tuple[str, str], int] = {}
+    for probe, metric, month in asked:
+        if probe in (INFLUENCE, NET):
+            last[probe, metric] = max(month, last.get((probe, metric), NO_MONTH))
+    return [(probe, metric, month) for (probe, metric), month in last.items()]
+
+
+def answers(found: Analysis, table: str, question: tuple[str, str, int]) -> pd.DataFrame:
+    """The rows of a table of probes that answer one question."""
+    frame = found.tables[table]
+    probe, metric, month = question
+    return frame[(frame["probe"] == probe) & (frame["metric"] == metric) & (frame["month"] == month)]
+
+
+def probe_label(question: tuple[str, str, int]) -> str:
+    """A question in plain words."""
+    probe, metric, month = question
+    return label_of(probed(probe, metric)) + (f", {when(month)}" if month != NO_MONTH else "")
+
+
+_PROBE_INTRO = {
+    INFLUENCE: "Influence: how far the agenda moves when convictions are shuffled over the issues; 0: not at all.",
+    NET: "What stays behind: mean gap between the way there and the way back, less that of a twin whose rule stays; 0: "
+    "none, below 0: the outcome stays higher.",
+}
+
+
+def _probe_pictures(found: Analysis, wording: Wording, metrics: Sequence[Metric]) -> Iterator[Picture]:
+    """Probes cell by cell: each scenario's answer and their paired difference; of an ablation, what each part does."""
+    if "probes" not in found.tables:
+        return
+    names = [metric.name for metric in metrics]
+    questions = probe_questions(found, "probes")
+    several = [question for question in questions if question[0] == NET]
+    chosen = [question for question in several if question[1] in names] or several
+    questions = [question for question in questions if question[0] == INFLUENCE] + chosen[:PANELS]
+    for kind in (INFLUENCE, NET):
+        here = [question for question in questions if question[0] == kind]
+        if not here:
+            continue
+        name = f"probes_{'influence' if kind == INFLUENCE else 'irreversibility'}"
+        if "probe_swaps" in found.tables:
+            yield from _probe_swap_pictures(found, wording, here, name)
+            continue
+        for place, (a, b) in enumerate(found.study.pairs or ((found.study.names[0], ""),), 1):
+            tail = f"_{place}" if len(found.study.pairs) > 1 else ""
+            yield from _probe_cell_pictures(found, wording, here, (a, b), f"{name}{tail}")
+
+
+def _dot(color: str, face: str, place: int = 0) -> Line2D:
+    """A mark of a key."""
+    shape, size = _SERIES[place]
+    return Line2D(
+        [], [], marker=shape, color=color, markerfacecolor=face, markersize=size, markeredgewidth=1.8, linewidth=2.0
+    )
+
+
+def _probe_cell_pictures(
+    found: Analysis, wording: Wording, questions: Sequence[tuple[str, str, int]], pair: tuple[str, str], name: str
+) -> Iterator[Picture]:
+    """A panel of both scenarios' answers for each question, and below or beside it their paired difference."""
+    a, b = pair
+    words = dict(zip(found.cells["cell"], _cell_words(found.cells), strict=True))
+    table = "probe_differences" if b else "probes"
+    most = ROWS if len(questions) == 1 else 10
+    sides = [wording.titles.get(one, one) for one in pair if one]
+    for part, chosen in _in_parts(questions, 3):
+        first = answers(found, table, chosen[0])
+        if b:
+            first = first[(first["scenario_a"] == a) & (first["scenario_b"] == b)]
+        cells = first["cell"].to_numpy()
+        amount = "difference" if b else "mean"
+        order = cells[spread_by_rank(first[amount].tolist(), most)]
+        by = f"evenly spread by rank of their {amount} in “{probe_label(chosen[0])}”, from the lowest to the highest"
+        said = drawn_words(len(order), len(cells), by, table)
+        intro = f"Each row is one cell. {_PROBE_INTRO[chosen[0][0]]} Lines: 95% intervals over runs.{said}"
+
+        def draw(chosen: Sequence[tuple[str, str, int]] = chosen, order: Any = order, intro: str = intro) -> Figure:
+            panels: dict[str, dict[str, list[Mark]]] = {}
+            declared: dict[str, Metric] = {}
+            for question in chosen:
+                metric = probed(question[0], question[1])
+                declared[metric.name] = replace(metric, label=probe_label(question))
+                rows = panels.setdefault(metric.name, {words[cell]: [] for cell in order})
+                levels_of = answers(found, "probes", question)
+                for series, one in enumerate(pair):
+                    for row in records(levels_of[(levels_of["scenario"] == one) & levels_of["cell"].isin(order)]):
+                        rows[words[row["cell"]]].append(
+                            Mark(series, row["mean"], row["ci_low"], row["ci_high"], False, row["runs"])
+                        )
+            for question in chosen if b else ():
+                metric = probed(question[0], question[1])
+                told = f"{metric.name}:difference"
+                declared[told] = replace(metric, label=f"{label_of(metric)}: difference")
+                here = answers(found, "probe_differences", question)
+                here = here[(here["scenario_a"] == a) & (here["scenario_b"] == b) & here["cell"].isin(order)]
+                panels[told] = {words[cell]: [] for cell in order}
+                for row in records(here):
+                    panels[told][words[row["cell"]]].append(_mark(row, "difference"))
+
+            key: list[tuple[Any, str]] = [
+                (_dot(color, color, place), side)
+                for place, (side, color) in enumerate(zip(sides, (FIRST, OTHER), strict=False))
+            ]
+            if b:
+                key.append((_dot(INK, INK), f"{sides[1]} minus {sides[0]}, paired"))
+            key.append((_dot(UNSURE, "white"), "hollow: the interval includes 0"))
+            return rows_figure(
+                f"What the probes found: {' and '.join(sides)}",
+                intro,
+                wording.footer,
+                panels,
+                declared=declared,
+                by_side=[one for one in panels if not one.endswith(":difference")],
+                hints={one: f"right of 0: {sides[-1]} is higher" for one in panels if one.endswith(":difference")},
+                key=key,
+            )
+
+        yield Picture(
+            f"{name}{part}",
+            f"What the probes found: {'; '.join(map(probe_label, chosen))}",
+            intro,
+            f"Rows with intervals.{said or ' The numbers stand in the table.'}",
+            table,
+            draw,
+        )
+
+
+def _probe_swap_pictures(
+    found: Analysis, wording: Wording, questions: Sequence[tuple[str, str, int]], name: str
+) -> Iterator[Picture]:
+    labels = labels_of(found)
+    for part, chosen in _in_parts(questions, 3):
+        panels: dict[str, dict[str, list[Mark]]] = {}
+        declared: dict[str, Metric] = {}
+        sizes: dict[str, float] = {}
+        for question in chosen:
+            metric = probed(question[0], question[1])
+            declared[metric.name] = replace(metric, label=probe_label(question))
+            panels[metric.name] = {}
+            here = answers(found, "probe_swaps", question)
+            here = here[here["factor"] != ALL_FACTORS]
+            largest = here["effect"].abs().max()
+            for row in records(here):
+                label = labels[row["factor"]]
+                mark = _mark(row, "effect", {INTO_A: 0, OUT_OF_B: 1}[row["direction"]])
+                panels[metric.name].setdefault(label, []).append(mark)
+                size = abs(row["effect"]) / largest if largest > 0.0 else 0.0
+                sizes[label] = max(sizes.get(label, 0.0), 0.0 if math.isnan(size) else size)
+        order = sorted(sizes, key=lambda label: -sizes[label])[:ROWS]
+        said = f" The {len(order)} largest of {len(sizes)} are drawn; all are in probe_swaps.csv."
+        said = said if len(order) < len(sizes) else ""
+        intro = (
+            "What each part brings when it alone is put in, and what is lost when it alone is taken out. "
+            f"{_PROBE_INTRO[chosen[0][0]]} Lines: 95% intervals over runs.{said}"
+        )
+        shown = {one: {label: rows.get(label, []) for label in order} for one, rows in panels.items()}
+
+        def draw(
+            shown: Mapping[str, Mapping[str, Sequence[Mark]]] = shown,
+            declared: Mapping[str, Metric] = declared,
+            intro: str = intro,
+        ) -> Figure:
+            return rows_figure(
+                f"What the probes found: {' and '.join(wording.titles.values())}",
+                intro,
+                wording.footer,
+                shown,
+                series=("put in alone", "taken out alone"),
+                declared=declared,
+                key=[
+                    (_dot(INK, INK, 0), "put in alone"),
+                    (_dot(INK, INK, 1), "taken out alone"),
+                    (_dot(UNSURE, "white"), "cannot tell (the interval includes 0)"),
+                ],
+            )
+
+        yield Picture(
+            f"{name}{part}",
+            f"What the probes found: {'; '.join(map(probe_label, chosen))}",
+            intro,
+            f"Rows with intervals.{said or ' The numbers stand in the table.'}",
+            "probe_swaps",
+            draw,
+        )
