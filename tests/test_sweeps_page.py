@@ -324,7 +324,7 @@ def test_pictures_and_words_of_probes(name) -> None:
     if name == "grid":
         table = figures.answers(found, "probe_differences", question)["verdict"]
         numbers = [(table == word).sum() for word in ("b lower", "b higher", "cannot tell", "no difference")]
-        row = f"Causal influence on the agenda: residents, year 5 (month 60) {' '.join(map(str, numbers))}"
+        row = f"Causal influence of residents, year 5 (month 60) {' '.join(map(str, numbers))}"
         assert row in text
 
 

@@ -1532,7 +1532,7 @@ def probed(probe: str, metric: str) -> Metric:
     if probe == INFLUENCE:
         return Metric(
             f"{probe}:{metric}",
-            f"Causal influence on the agenda: {BLOCS.get(metric, metric)}",
+            f"Causal influence of {BLOCS.get(metric, metric)}",
             "ratio",
             "How far the agenda moves for each unit by which the bloc's convictions are moved",
             "power",

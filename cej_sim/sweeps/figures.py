@@ -1409,9 +1409,8 @@ def probe_label(question: tuple[str, str, int]) -> str:
 
 
 _PROBE_INTRO = {
-    INFLUENCE: "Influence: how far the agenda moves when convictions are shuffled over the issues; 0: not at all.",
-    NET: "What stays behind: mean gap between the way there and the way back, less that of a twin whose rule stays; 0: "
-    "none, below 0: the outcome stays higher.",
+    INFLUENCE: "How far the agenda moves for each unit by which convictions are shuffled over issues; 0: not at all.",
+    NET: "Gap between the way there and the way back, less that of a twin whose rule stays; below 0: it stays higher.",
 }
 
 
@@ -1437,6 +1436,13 @@ def _probe_pictures(found: Analysis, wording: Wording, metrics: Sequence[Metric]
             yield from _probe_cell_pictures(found, wording, here, (a, b), f"{name}{tail}")
 
 
+def _probe_heading(question: tuple[str, str, int]) -> str:
+    if question[0] == NET:
+        return "Can it be changed back? What stays behind"
+    bloc = label_of(probed(*question[:2]))
+    return bloc + (f", {when(question[2])}" if question[2] != NO_MONTH else "")
+
+
 def _dot(color: str, face: str, place: int = 0) -> Line2D:
     """A mark of a key."""
     shape, size = _SERIES[place]
@@ -1452,7 +1458,7 @@ def _probe_cell_pictures(
     a, b = pair
     words = dict(zip(found.cells["cell"], _cell_words(found.cells), strict=True))
     table = "probe_differences" if b else "probes"
-    most = ROWS if len(questions) == 1 else 10
+    most = ROWS if len(questions) == 1 else 6
     sides = [wording.titles.get(one, one) for one in pair if one]
     for part, chosen in _in_parts(questions, 3):
         first = answers(found, table, chosen[0])
@@ -1461,7 +1467,8 @@ def _probe_cell_pictures(
         cells = first["cell"].to_numpy()
         amount = "difference" if b else "mean"
         order = cells[spread_by_rank(first[amount].tolist(), most)]
-        by = f"evenly spread by rank of their {amount} in “{probe_label(chosen[0])}”, from the lowest to the highest"
+        measure = label_of(probed(chosen[0][0], chosen[0][1]))
+        by = f"evenly spread by rank of their {amount} in “{measure}”, from the lowest to the highest"
         said = drawn_words(len(order), len(cells), by, table)
         intro = f"Each row is one cell. {_PROBE_INTRO[chosen[0][0]]} Lines: 95% intervals over runs.{said}"
 
@@ -1470,7 +1477,7 @@ def _probe_cell_pictures(
             declared: dict[str, Metric] = {}
             for question in chosen:
                 metric = probed(question[0], question[1])
-                declared[metric.name] = replace(metric, label=probe_label(question))
+                declared[metric.name] = metric
                 rows = panels.setdefault(metric.name, {words[cell]: [] for cell in order})
                 levels_of = answers(found, "probes", question)
                 for series, one in enumerate(pair):
@@ -1481,7 +1488,7 @@ def _probe_cell_pictures(
             for question in chosen if b else ():
                 metric = probed(question[0], question[1])
                 told = f"{metric.name}:difference"
-                declared[told] = replace(metric, label=f"{label_of(metric)}: difference")
+                declared[told] = replace(metric, label=f"{metric.label}, difference")
                 here = answers(found, "probe_differences", question)
                 here = here[(here["scenario_a"] == a) & (here["scenario_b"] == b) & here["cell"].isin(order)]
                 panels[told] = {words[cell]: [] for cell in order}
@@ -1496,7 +1503,7 @@ def _probe_cell_pictures(
                 key.append((_dot(INK, INK), f"{sides[1]} minus {sides[0]}, paired"))
             key.append((_dot(UNSURE, "white"), "hollow: the interval includes 0"))
             return rows_figure(
-                f"What the probes found: {' and '.join(sides)}",
+                _probe_heading(chosen[0]),
                 intro,
                 wording.footer,
                 panels,
@@ -1508,7 +1515,7 @@ def _probe_cell_pictures(
 
         yield Picture(
             f"{name}{part}",
-            f"What the probes found: {'; '.join(map(probe_label, chosen))}",
+            f"{_probe_heading(chosen[0])}{part.replace('_', ', ')}",
             intro,
             f"Rows with intervals.{said or ' The numbers stand in the table.'}",
             table,
@@ -1526,7 +1533,7 @@ def _probe_swap_pictures(
         sizes: dict[str, float] = {}
         for question in chosen:
             metric = probed(question[0], question[1])
-            declared[metric.name] = replace(metric, label=probe_label(question))
+            declared[metric.name] = metric
             panels[metric.name] = {}
             here = answers(found, "probe_swaps", question)
             here = here[here["factor"] != ALL_FACTORS]
@@ -1552,7 +1559,7 @@ def _probe_swap_pictures(
             intro: str = intro,
         ) -> Figure:
             return rows_figure(
-                f"What the probes found: {' and '.join(wording.titles.values())}",
+                f"{_probe_heading(chosen[0])}: {' and '.join(wording.titles.values())}",
                 intro,
                 wording.footer,
                 shown,
@@ -1567,7 +1574,7 @@ def _probe_swap_pictures(
 
         yield Picture(
             f"{name}{part}",
-            f"What the probes found: {'; '.join(map(probe_label, chosen))}",
+            f"{_probe_heading(chosen[0])}{part.replace('_', ', ')}",
             intro,
             f"Rows with intervals.{said or ' The numbers stand in the table.'}",
             "probe_swaps",
