@@ -1557,9 +1557,10 @@ def _probe_swap_pictures(
             shown: Mapping[str, Mapping[str, Sequence[Mark]]] = shown,
             declared: Mapping[str, Metric] = declared,
             intro: str = intro,
+            heading: str = f"{_probe_heading(chosen[0])}: {' and '.join(wording.titles.values())}",
         ) -> Figure:
             return rows_figure(
-                f"{_probe_heading(chosen[0])}: {' and '.join(wording.titles.values())}",
+                heading,
                 intro,
                 wording.footer,
                 shown,
