@@ -127,7 +127,7 @@ def test_blocks_do_not_matter(monkeypatch) -> None:
     rows = rows_of(cells, lambda *_: rng.random(), ("a", "b"), (24, 60))
     one = study("full_factorial", factors, ("a", "b"), (24, 60), baseline=0)
     whole = analyze(one, cells, [rows])
-    monkeypatch.setattr(analysis, "_ROWS", 25)
+    monkeypatch.setattr(analysis.tables, "_ROWS", 25)
     for size in (1, 7, 60, 1000):
         parts = analyze(one, cells, [rows.iloc[i : i + size] for i in range(0, len(rows), size)])
         for name, table in whole.tables.items():
@@ -148,7 +148,7 @@ def test_rows_that_do_not_belong_are_refused(monkeypatch) -> None:
     one = study("grid", factors)
     with pytest.raises(ValueError, match="twice"):
         analyze(one, cells, [pd.concat([rows.iloc[:1], rows])])
-    monkeypatch.setattr(analysis, "_ROWS", 2)
+    monkeypatch.setattr(analysis.tables, "_ROWS", 2)
     with pytest.raises(ValueError, match="one piece"):
         analyze(one, cells, [pd.concat([rows.iloc[:3], rows.iloc[5:], rows.iloc[3:5]])])
     monkeypatch.undo()
@@ -720,7 +720,7 @@ def sobol_covered(name: str, rows: int, repetitions: int, second_order: bool, se
     rng = np.random.default_rng(seed)
     function, truth = {"ishigami": ishigami, "G": sobol_g}[name], true_indices(name)
     count = len(truth["S1"])
-    drawn = analysis._Resamples(seed)
+    drawn = analysis.sobol._Resamples(seed)
     hits = {index: np.zeros(count) for index in truth}
     for repetition in range(repetitions):
         a, b = rng.uniform(-np.pi, np.pi, size=(2, rows, count))
@@ -728,7 +728,7 @@ def sobol_covered(name: str, rows: int, repetitions: int, second_order: bool, se
         mixed += [np.where(np.arange(count) == i, a, b) for i in range(count)] if second_order else []
         y = function(np.stack([a, *mixed, b], axis=1).reshape(-1, count))
         if repetition % 20 == 0:  # other resamples now and then: they are not what chance is about here
-            drawn = analysis._Resamples(seed + 1 + repetition)
+            drawn = analysis.sobol._Resamples(seed + 1 + repetition)
         found = analysis.sobol_intervals(y, count, second_order, drawn.of(rows))
         for index, true in truth.items():
             low, high = found[index]
@@ -766,13 +766,13 @@ def test_sobol_intervals_are_of_the_estimates_of_salib() -> None:
             np.testing.assert_allclose(bound, expected[name], rtol=1e-9)
     table = np.random.default_rng(3).random((32, 4))
     table[:, 2] = table[:, 0]
-    low, high = analysis.sobol_intervals(table.ravel(), 2, False, analysis._Resamples(1).of(32))["ST"]
+    low, high = analysis.sobol_intervals(table.ravel(), 2, False, analysis.sobol._Resamples(1).of(32))["ST"]
     assert low[1] == high[1] == 0.0
     rare = np.zeros((16, 3))
     rare[:, 0] = rare[:, 2] = np.arange(16)
     rare[:, 1] = rare[:, 0]
     rare[3, 1] += 1.0
-    low, high = analysis.sobol_intervals(rare.ravel(), 1, False, analysis._Resamples(1).of(16))["ST"]
+    low, high = analysis.sobol_intervals(rare.ravel(), 1, False, analysis.sobol._Resamples(1).of(16))["ST"]
     assert high[0] == 1.0
 
 

@@ -401,7 +401,7 @@ def directory(tmp_path, monkeypatch):
         def probes(self):
             return pd.DataFrame()
 
-    monkeypatch.setattr(page, "Sweep", Fake)
+    monkeypatch.setattr(page.writing, "Sweep", Fake)
     monkeypatch.setattr(figures, "FORMATS", ("png",))
     return tmp_path
 
@@ -463,7 +463,7 @@ def test_what_fails_leaves_the_analysis_before_it(directory, monkeypatch, capsys
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page, "_draw", full)
+    monkeypatch.setattr(page.writing, "_draw", full)
     assert cli.status(["analyze", str(directory), "--metric", "trust"]) == 1
     assert "no space left" in capsys.readouterr().err
     assert (directory / "analysis" / "report.html").read_bytes() == before
@@ -478,7 +478,7 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
     first = (folder / "report.html").read_bytes()
     script = (
         "import os, pathlib, sys\n"
-        "from cej_sim.sweeps import page\n"
+        "from cej_sim.sweeps.page import writing\n"
         "directory, count, replace = pathlib.Path(sys.argv[1]), int(sys.argv[2]), os.replace\n"
         "def killing(*arguments):\n"
         "    global count\n"
@@ -486,10 +486,10 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
         "    if count < 0:\n"
         "        os.kill(os.getpid(), 9)\n"
         "    replace(*arguments)\n"
-        "page.os.replace = killing\n"
+        "writing.os.replace = killing\n"
         "staging = directory / f'.cej_sim-{os.getpid()}-0123456789ab'\n"
         "replace(directory / 'new', staging)\n"
-        "page._exchange(staging, directory / 'analysis')\n"
+        "writing._exchange(staging, directory / 'analysis')\n"
         "os.kill(os.getpid(), 9)\n"
     )
     seen = []
@@ -501,7 +501,7 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
         seen.append(folder.exists())
         # What is refused afterwards still mends first.
         with monkeypatch.context() as patch:
-            patch.setattr(page, "_check", lambda target: (_ for _ in ()).throw(page.SweepError("stop")))
+            patch.setattr(page.writing, "_check", lambda target: (_ for _ in ()).throw(page.writing.SweepError("stop")))
             assert cli.status(["analyze", str(directory)]) == 2
         assert (folder / "report.html").read_bytes() == (first if renames < 2 else b"new 2")
         assert {path.name for path in directory.iterdir()} == {"analysis"}
@@ -522,7 +522,7 @@ def test_only_our_own_leftovers_are_mended(directory, monkeypatch) -> None:
 
 
 def test_shards_are_merged_first(directory, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(page.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
+    monkeypatch.setattr(page.writing.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
     assert cli.status(["analyze", str(directory)]) == 2
     assert re.search("shard 1/2 only.*merge", capsys.readouterr().err)
 
