@@ -11,10 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cej_sim.comparison import (
-    BY_NAME,
-    paired,
-)
+from cej_sim.comparison import BY_NAME, paired
 from cej_sim.parameters import Metric
 from cej_sim.sweeps.analysis.factors import levels
 from cej_sim.sweeps.analysis.intervals import VERDICTS, Values, half_width, variance_of, verdicts, welch
@@ -32,7 +29,6 @@ INFLUENCE, AREA, DRIFT, NET = (
     "irreversibility_net",
 )
 
-
 #: Kind of agent -> the bloc of all who are of it.
 BLOCS = {
     "resident": "residents",
@@ -40,7 +36,6 @@ BLOCS = {
     "backbone": "the backbone",
     "organizer": "organizers",
 }
-
 
 #: Month of a number that belongs to no month.
 NO_MONTH = -1
@@ -83,7 +78,8 @@ def summarize_probes(found: Analysis, probes: pd.DataFrame) -> None:
         found: An analysis; months that it leaves out are left out here.
         probes: Numbers as stored, ``cell scenario run probe metric month value``; month -1 where there is none.
     """
-    probes = probes[probes["month"].isin([*found.months, NO_MONTH])]
+    if not probes.empty:
+        probes = probes[probes["month"].isin([*found.months, NO_MONTH])]
     if probes.empty:
         return
     study = found.study
