@@ -30,7 +30,9 @@ from cej_sim.report import (
 from cej_sim.sweeps import figures, verdict_figures, verdicts
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.hypotheses import MAIN, PROBE, Hypothesis, Setup, sha256
-from cej_sim.sweeps.page import FAILURES, FOLDER, PAGE, About, Tables, about_sweep, replacing, write_provenance
+from cej_sim.sweeps.page import FAILURES, FOLDER, PAGE, About, about_sweep
+from cej_sim.sweeps.page.files import Tables
+from cej_sim.sweeps.page.writing import replacing, write_provenance
 from cej_sim.sweeps.store import Sweep, SweepError
 from cej_sim.sweeps.verdict_figures import EXPECTED, SIGNS, Group, metric_of
 from cej_sim.sweeps.verdicts import (
