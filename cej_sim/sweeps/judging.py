@@ -103,13 +103,9 @@ class Written:
 
 
 def is_meant(directory: str | os.PathLike[str]) -> bool:
-    """Whether a directory holds a sweep of hypotheses.
-
-    Raises:
-        SweepError: If it holds no sweep.
-        SweepFailure: If that is damaged.
-    """
-    return Sweep(directory).design.kind == "hypotheses"
+    """Whether a directory says that it holds a sweep of hypotheses."""
+    told = provenance.read(Path(directory)) or {}
+    return dict(told.get("design") or {}).get("kind") == "hypotheses"
 
 
 def sets_of(design: Design) -> int:
