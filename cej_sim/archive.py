@@ -173,7 +173,7 @@ def write(path: Path, results: Sequence[Path] = (), root: Path = ROOT) -> Path:
 
 
 def _read_me(with_results: bool) -> str:
-    """What is inside, in the categories that model archives ask for."""
+    """What is inside, by what it is for."""
     inside = [
         ("Documentation", "docs/ (begin with docs/README.md; the ODD protocol is docs/ODD.md), README.md"),
         ("Code", "cej_sim/, tests/, pyproject.toml, constraints.txt, .ci/"),

@@ -417,12 +417,44 @@ def codes() -> Iterator[str]:
     yield from table(("`code`", "`category`", "what it means here", "`event`"), rows)
 
 
+# Studies
+
+#: Studies that a reviewer expects, by the folder of experiments/ in which they would stand: what they would show.
+EXPECTED_STUDIES = {
+    "calibration": "a search of parameter ranges that fit several published patterns jointly",
+    "hypotheses": "hypotheses declared, and frozen by a hash, before the runs that judge them",
+}
+
+
+def _study(folder: str) -> Path:
+    return DOCS.parent / "experiments" / folder / "README.md"
+
+
+def studies() -> Iterator[str]:
+    """The studies that the checkout holds, with what their pages are called."""
+    pages = sorted((DOCS.parent / "experiments").glob("*/README.md"))
+    titles = [page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in pages]
+    rows = (
+        (f"[{page.parent.name}](../experiments/{page.parent.name}/README.md)", title)
+        for page, title in zip(pages, titles, strict=True)
+    )
+    yield from table(("study", "what its page is called"), rows)
+
+
+def pending() -> Iterator[str]:
+    """The studies that a reviewer would look for in vain."""
+    missing = [
+        f"- {what} (`experiments/{name}`);" for name, what in EXPECTED_STUDIES.items() if not _study(name).exists()
+    ]
+    yield from missing or ["- none of the studies that this page expects is missing."]
+
+
 #: Name of a generated part -> what makes its lines.
 BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "phases": phases, "kinds": kinds, "arrays": arrays, "coalition": coalition, "streams": streams, "metrics": metrics,
     "forms": functional_forms, "submodels": submodels, "starting": starting, "sources": sources,
     "parameters": parameters, "numbers": numbers, "constants": constants, "items": items, "readings": readings,
-    "spectra": spectra, "codes": codes,
+    "spectra": spectra, "codes": codes, "studies": studies, "pending": pending,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +283,16 @@ def test_the_command_asks(desk: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert set(pd.read_csv("here/survey.csv")["month"]) == {6, 12}
     assert cli.status([*command[:-4], "--out", "here"]) == 0  # without it, answers of before would belie the rest
     assert not Path("here/survey.csv").exists()
+
+
+def test_a_bundle_holds_the_survey_and_how_to_ask_again(desk: Path) -> None:
+    command = ["compare", "--runs", "1", "--months", "6", "--survey", "6,3", "--out", "here", "--bundle", "all.zip"]
+    assert cli.status(command) == 0
+    with zipfile.ZipFile("all.zip") as bundle:
+        assert bundle.read("results/survey.csv") == Path("here/survey.csv").read_bytes()
+        said = json.loads(bundle.read("results/provenance.json"))
+    assert "--survey 3,6" in said["command"]
+    assert said["survey_months"] == [3, 6]
 
 
 @pytest.mark.parametrize("wrong", ["", "a", "12,", "0", "13", "2.5", "12;24", "99999"])
