@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from cej_sim import plots
@@ -41,6 +42,9 @@ from cej_sim.scales import SPECTRA, SURVEY_ITEMS, SURVEY_NOTE, SURVEY_SCALES, nu
 
 #: How many kinds of events the summary of the dated log shows.
 LOG_ROWS = 15
+
+#: Events whose count is not how often they happened: which policy it is on its issue, how many people a wave had.
+ONE_EACH = ("policy_won", "mobilization_peak")
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better", "neither": "neither direction is better"}
 
@@ -655,12 +659,12 @@ def log_summary(changes: pd.DataFrame, runs: Mapping[str, int]) -> pd.DataFrame:
     Returns:
         A row per scenario and event that occurred, the most frequent first: ``scenario event category per_run
         share_of_runs mean_month``; ``per_run`` is the sum of counts over the number of runs, ``mean_month`` is weighted
-        by counts.
+        by counts. Events of ``ONE_EACH`` count one each.
     """
     found = []
     groups = changes.groupby(["scenario", "event", "category"], sort=False, observed=True)
     for (scenario, event, category), rows in groups:
-        count = rows["count"].to_numpy(float)
+        count = np.ones(len(rows)) if event in ONE_EACH else rows["count"].to_numpy(float)
         total = count.sum()
         if str(scenario) in runs and total > 0.0:
             found.append(

@@ -44,8 +44,8 @@ def test_what_is_packed(packed: Path, results: Path) -> None:
     inside = content(packed)
     assert {
         "README.md", "LICENSE", "CITATION.cff", "pyproject.toml", "constraints.txt", "docs/ODD.md",
-        "docs/comparison.png", "scenarios/community_led.yaml", "experiments/README.md", "cej_sim/month.py", "tests/oracle.py", ".ci/run",
-        "SHA256SUMS", "environment.txt", "ARCHIVE.txt", "provenance.json",
+        "docs/comparison.png", "scenarios/community_led.yaml", "experiments/README.md", "cej_sim/month.py",
+        "tests/oracle.py", ".ci/run", "SHA256SUMS", "environment.txt", "ARCHIVE.txt", "provenance.json",
     } <= set(inside)  # fmt: skip
     assert {f"results/few months/{path.name}" for path in results.iterdir()} <= set(inside)
     assert not [name for name in inside if "__pycache__" in name or name.startswith(".git/")]
