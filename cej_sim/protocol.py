@@ -272,7 +272,7 @@ def group_of(parameter: Parameter) -> str:
     for sort in ("assumed", "design", "1 by definition"):
         if source.startswith(sort):
             return sort
-    return "reported elsewhere"
+    return "other"
 
 
 def sources() -> Iterator[str]:
@@ -281,7 +281,7 @@ def sources() -> Iterator[str]:
         "assumed": "nobody measured it; chosen by the authors",
         "design": "chosen for this model, or the contrast between two approaches that the model is there to study",
         "1 by definition": "the gain of a feedback: 1 as modeled, 0 absent",
-        "reported elsewhere": "a number that a study or an overview reports; the source column names it",
+        "other": "reported by a study, or fitted; the source column says which",
     }
     sorts = [group_of(one) for one in every_parameter()]
     rows = ((sort, sorts.count(sort), what) for sort, what in meaning.items())

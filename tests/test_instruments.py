@@ -237,6 +237,16 @@ def test_asking_changes_nothing_and_answers_stay_whatever_the_batch(both: runs.C
     assert "cut points between levels are assumed" in page
 
 
+def test_a_model_is_asked_as_the_runs_are(both: runs.Comparison) -> None:
+    model = cej.CoalitionModel(A, rng=5, run=1)
+    assert model.survey().empty
+    for _ in range(12):
+        model.step()
+    whole = both.survey(12)
+    of_run = whole[(whole["scenario"] == "first") & (whole["run"] == 1)].drop(columns=["scenario", "run", "month"])
+    pd.testing.assert_frame_equal(model.survey(), of_run.reset_index(drop=True), check_dtype=False)
+
+
 def test_the_summary_turns_items_and_counts_respondents(both: runs.Comparison) -> None:
     answers = both.survey(24)
     summary = scales.survey_summary(answers)
