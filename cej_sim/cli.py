@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from cej_sim.comparison import Labels
     from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
+
+AnyResult = TypeVar("AnyResult", bound="Result")
 
 #: Set to anything to get the traceback of a failure.
 DEBUG = "CEJ_SIM_DEBUG"
@@ -91,6 +93,7 @@ class Request(NamedTuple):
         labels: What the labels file says, if one is named.
         gathered: The files for the bundle, if there is to be one.
         extra: Further files for it, by name.
+        survey: The months in which members are asked.
     """
 
     scenarios: list[Scenario]
@@ -102,6 +105,7 @@ class Request(NamedTuple):
     labels: Labels | None
     gathered: Gathered | None
     extra: dict[str, bytes]
+    survey: list[int]
 
 
 # Options that several commands share
@@ -140,6 +144,16 @@ Out = Annotated[
 Shown = Annotated[
     str | None,
     typer.Option("--labels", metavar="FILE", help="Words to show instead of the usual ones; no number changes."),
+]
+
+
+Survey = Annotated[
+    str | None,
+    typer.Option(
+        "--survey",
+        metavar="MONTH[,MONTH...]",
+        help="Also ask members in these months; answers go to survey.csv, means and Cronbach's alpha are shown.",
+    ),
 ]
 
 
@@ -192,9 +206,12 @@ def run(
     settings: Set = None,
     out: Out = None,
     labels: Shown = None,
+    survey: Survey = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
-    asked = _prepare([name], runs, seed, months, settings, out, labels, allow_unequal_budgets=True, alone=True)
+    asked = _prepare(
+        [name], runs, seed, months, settings, out, labels, allow_unequal_budgets=True, alone=True, survey=survey
+    )
 
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
@@ -216,12 +233,12 @@ def run(
             against=against,
             command=command(context),
         )
-    result = replace(result, labels=asked.labels)
+    result = _surveyed(replace(result, labels=asked.labels), asked.survey)
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
-        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)])
+        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result), *_survey(result)])
     show_files(_saved(result, asked.directory))
 
 
@@ -235,6 +252,7 @@ def compare(
     settings: Set = None,
     out: Out = None,
     labels: Shown = None,
+    survey: Survey = None,
     allow_unequal_budgets: Annotated[
         bool, typer.Option("--allow-unequal-budgets", help="Compare scenarios although one has more money.")
     ] = False,
@@ -254,7 +272,7 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
-    asked = _prepare(names, runs, seed, months, settings, out, labels, allow_unequal_budgets, bundle)
+    asked = _prepare(names, runs, seed, months, settings, out, labels, allow_unequal_budgets, bundle, survey=survey)
 
     from cej_sim import runs as computing
     from cej_sim.comparison import render
@@ -276,9 +294,9 @@ def compare(
             allow_unequal_budgets=allow_unequal_budgets,
             command=command(context),
         )
-    result = replace(result, labels=asked.labels)
+    result = _surveyed(replace(result, labels=asked.labels), asked.survey)
     with result.showing():
-        show([render(result.table, result.titles), *_predictions(result)])
+        show([render(result.table, result.titles), *_predictions(result), *_survey(result)])
     files = _saved(result, asked.directory)
     show_files(files)
     if bundle and asked.gathered:
@@ -287,6 +305,7 @@ def compare(
         options += [word for setting in settings or [] for word in ("--set", setting)]
         options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
         options += ["--labels", "labels.yaml"] if labels else []
+        options += ["--survey", ",".join(map(str, asked.survey))] if asked.survey else []
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
 
 
@@ -408,6 +427,7 @@ def _prepare(
     allow_unequal_budgets: bool,
     bundle: str | None = None,
     alone: bool = False,
+    survey: str | None = None,
 ) -> Request:
     """The scenarios with the settings made, the numbers, the directory for the results, and what else is named.
 
@@ -439,6 +459,16 @@ def _prepare(
         problems += [f"--{line}" for line in computing.memory_problems(len(named), numbers["runs"], months_run)]
     if len(scenarios) == len(names) and not allow_unequal_budgets:
         problems += computing.budget_refusals(named, max(1, numbers.get("months", 10**6)))
+    asked_in: list[int] = []
+    if survey is not None:
+        listed = [word.strip() for word in survey.split(",")]
+        if all(re.fullmatch(r"[0-9]{1,4}", word) for word in listed):
+            asked_in = sorted(set(map(int, listed)))
+        else:
+            problems.append(f"--survey: {survey[:30]} is not a list of months; write them such as --survey 24,60")
+        if scenarios and len(scenarios) == len(names):
+            last = computing.common_months(named, max(1, numbers.get("months", 10**6)))
+            problems += [f"--{line}" for line in computing.survey_problems(asked_in, last) if asked_in]
     directory = Path(out) if out is not None else Path("results") / _folder(named or names, settings or [])
     try:
         if out is not None and not out.strip():
@@ -482,6 +512,7 @@ def _prepare(
         words,
         gathered,
         extra,
+        asked_in,
     )
 
 
@@ -540,6 +571,24 @@ def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> lis
     for scenario in scenarios:
         found += [f"{scenario.title}: {remark}" for remark in vote_remarks(scenario)]
     return found
+
+
+def _surveyed(result: AnyResult, months: Sequence[int]) -> AnyResult:
+    """The result with a survey in these months, if there are any."""
+    if not months:
+        return result
+    listed = " and ".join(filter(None, [", ".join(map(str, months[:-1])), str(months[-1])]))
+    with progress(f"Survey of members in {'month' if len(months) == 1 else 'months'} {listed}") as advance:
+        return result.with_survey(*months, progress=advance)
+
+
+def _survey(result: Result) -> Sequence[RenderableType]:
+    """What the survey says of each scale, if there was one."""
+    if result.surveyed is None:
+        return []
+    from cej_sim.scales import render_survey, survey_summary
+
+    return render_survey(survey_summary(result.surveyed), result.titles)
 
 
 def _predictions(result: Result) -> list[RenderableType]:

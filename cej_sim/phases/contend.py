@@ -18,7 +18,7 @@ Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * n
 openness) and grievance += 0.05 of the same product (without the 0.04); all institutions: engagement += 0.03 (b -
 engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
-Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
+Grievance. Members (not the backbone) who came and have no say (decision weight below 0.25 of an even split of
 the weight of their table among all who came to it, organizers and the backbone among them): grievance +=
 mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the
 latter for members who came only). Grievance stays within [0, 2].
