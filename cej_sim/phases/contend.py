@@ -24,8 +24,8 @@ mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * co
 latter for members who came only). Grievance stays within [0, 2].
 
 Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6
-(mechanisms.grievance * grievance - 0.8)), s = ``response`` of forms.py; paid members also 0.05 * max(0, 0.35 - engagement).
-Seats are given up; those who left may be invited again. Numbers: assumed.
+(mechanisms.grievance * grievance - 0.8)), s = ``response`` of forms.py; paid members also 0.05 * max(0, 0.35 -
+engagement). Seats are given up; those who left may be invited again. Numbers: assumed.
 """
 
 from __future__ import annotations
