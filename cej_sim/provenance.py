@@ -45,6 +45,9 @@ RESULT_FILES = (
     "comparison.csv",
     "predictions.csv",
     "changes.parquet",
+    "changes.csv",
+    "spectra.csv",
+    "survey.csv",
     "comparison.png",
     "run.png",
     "report.html",
@@ -237,7 +240,7 @@ def check_output(directory: str | os.PathLike[str], holding: str | None = None) 
         if os.path.lexists(directory) and not directory.is_dir():
             raise OutputError(f"{directory} is a file; name a directory for the results")
         if directory.is_dir():
-            with _alone(directory):
+            with alone(directory):
                 _check_content(directory, holding)
         with tempfile.TemporaryFile(dir=_nearest(directory)):
             pass
@@ -288,7 +291,7 @@ def remove_left_behind(directory: Path) -> None:
     for entry in directory.glob(f"{STAGING}*"):
         name = _LEFT.fullmatch(entry.name)
         with suppress(OSError):
-            if name is None or name[1] is None or not _is_over(int(name[1]), entry):
+            if name is None or name[1] is None or not is_over(int(name[1]), entry):
                 continue
             if name[2]:
                 entry.unlink()
@@ -296,7 +299,7 @@ def remove_left_behind(directory: Path) -> None:
                 shutil.rmtree(entry)
 
 
-def _is_over(process: int, made: Path) -> bool:
+def is_over(process: int, made: Path) -> bool:
     """Whether a process that made something is gone."""
     if os.name == "nt":  # there, a signal would end the process that is asked about
         return time.time() - made.stat().st_mtime > 3600.0
@@ -310,7 +313,7 @@ def _is_over(process: int, made: Path) -> bool:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
     """Have others that put results into the same directory wait, as this one waits for them.
 
     The directory itself is locked; where a system cannot, a file with its name among the temporary ones is. Where
@@ -360,7 +363,7 @@ def write(
             writer(staging / name)
             hashes[name] = _hash(staging / name)
         _write_json(staging / FILE, {**provenance, "files": hashes})
-        with _alone(directory):
+        with alone(directory):
             _check_content(directory)
             remove_left_behind(directory)
             before = _listed(read(directory) or {})

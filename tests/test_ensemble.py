@@ -110,6 +110,14 @@ def test_without_an_ensemble_nothing_changes():
     assert not plain.provenance["warnings"]
 
 
+def test_a_survey_asks_the_people_of_the_same_runs():
+    scenario = small("community_led")
+    asked = simulate(scenario, runs=2, seed=4, ensemble=SETS).survey(12)
+    second = simulate(SETS.apply(scenario, 1), runs=2, seed=4).survey(12)
+    mine, alone = (one[one["run"] == 1].reset_index(drop=True) for one in (asked, second))
+    pd.testing.assert_frame_equal(mine, alone)
+
+
 def test_results_say_what_their_intervals_carry():
     result = compare(small("collective_impact"), small("community_led"), runs=3, ensemble=SETS)
     (remark,) = result.provenance["warnings"]

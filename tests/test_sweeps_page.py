@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -17,7 +22,7 @@ from matplotlib.text import Text
 from cej_sim import cli, provenance
 from cej_sim.sweeps import analysis, figures, page
 from cej_sim.sweeps.analysis import Study, analyze
-from cej_sim.sweeps.design import Factor
+from cej_sim.sweeps.design import Factor, Probe
 
 NASTY = "<script>alert('x')</script> & \"$\\frac{\""
 METRICS = ("burden", "agenda_origin", "trust", "policy_wins", "alive")
@@ -125,6 +130,27 @@ def words(figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
+INFLUENCE = Probe("causal_influence", 6, "resident")
+LOOP = Probe("irreversibility", 6, "", "governance.decide.votes.residents", 0.1, 0.6, 12, 3, ("burden", "trust"))
+
+
+def probes_of(one: Study, cells: pd.DataFrame, runs: int = 6) -> pd.DataFrame:
+    """Both probes: influence that grows with the cell, and loops of two outcomes; luck that scenarios share."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for cell, run in product(cells.loc[cells["status"] == "done", "cell"], range(runs)):
+        luck = rng.normal()
+        for s, name in enumerate(one.names):
+            size = 0.3 + (0.2 * s + 0.1) * (cell / len(cells) - 0.4) + 0.05 * luck + 0.02 * rng.normal()
+            rows += [(cell, name, run, "causal_influence", "resident", month, size * month / 60) for month in (24, 60)]
+            for metric in ("burden", "trust"):
+                drift = 0.02 * luck
+                area = drift - (0.05 if s else 0.0) + 0.02 * rng.normal()
+                rows.append((cell, name, run, "irreversibility_area", metric, -1, area))
+                rows.append((cell, name, run, "irreversibility_drift", metric, -1, drift))
+    return pd.DataFrame(rows, columns=["cell", "scenario", "run", "probe", "metric", "month", "value"])
+
+
 # The dictionary
 
 
@@ -132,12 +158,8 @@ def words(figure) -> str:
 def test_every_column_has_a_meaning(name) -> None:
     one, cells, rows = ALL[name]()
     found = analyze(one, cells, [rows])
-    analysis.summarize_probes(
-        found,
-        pd.DataFrame(
-            {"cell": [0, 0], "scenario": "a", "run": [0, 1], "probe": "causal_influence", "metric": "resident"}
-        ).assign(month=-1, value=[0.1, 0.3]),
-    )
+    analysis.summarize_probes(found, probes_of(one, cells))
+    assert "probes" in found.tables
     table = analysis.data_dictionary(one, found.columns)
     listed = set(zip(table["file"], table["column"], strict=True))
     for key, frame in [*found.tables.items(), ("data_dictionary", table)]:
@@ -202,6 +224,51 @@ def test_marks_of_few_equal_runs_are_not_sure() -> None:
     assert not figures.Mark(0, 1.0, -0.1, 2.1, True, 99).sure
 
 
+def listed(count: int, names=("a", "b")):
+    factors = (Factor("x", "One", low=0.0, high=1.0),)
+    order = np.random.default_rng(7).permutation(count)
+    cells = cells_of(factors, [(place / count,) for place in order], 8)
+    cells["label"] = [f"the {place}th" if place != 5 else "twin" for place in order]
+    cells.loc[order == 6, "label"] = "twin"
+    rows = rows_of(cells, names, 8)
+    gap = rows["cell"].map(dict(enumerate(order)))
+    rows["burden"] = gap * (rows["scenario"] == names[-1]) + 0.001 * rows["run"]
+    return study("list", factors, names), cells, rows
+
+
+def test_a_long_list_says_which_cells_are_drawn() -> None:
+    """Of 100 cells 16 by rank, the lowest and the highest among them, in that order; of 12 all, in their own."""
+    wording = figures.Wording("A sweep", PAIR, "Footer.")
+    one, cells, rows = listed(100)
+    found = analyze(one, cells, [rows], metrics=["burden", "trust"])
+    (picture,) = [one for one in figures.pictures(found, wording, True) if one.name == "cells"]
+    figure = picture.draw()
+    shown = [text.get_text() for text in figure.findobj(Text) if text.get_gid() == "row-label"]
+    ranks = np.linspace(0, 99, 16).round().astype(int)
+    twins = {5: "twin", 6: "twin"}
+    assert [re.sub(" [(]cell .*", "", word) for word in shown] == [twins.get(rank, f"the {rank}th") for rank in ranks]
+    told = " ".join(words(figure).split())
+    assert "16 of 100 cells are drawn, evenly spread by rank of their difference in" in told
+    assert "all are in differences.csv" in told
+    assert "all are in differences.csv" in picture.caption
+    assert "16 of 100 cells are drawn" in picture.alt
+    one, cells, rows = listed(12)
+    (picture,) = [
+        one for one in figures.pictures(analyze(one, cells, [rows], metrics=["burden"]), wording) if one.name == "cells"
+    ]
+    shown = [text.get_text() for text in picture.draw().findobj(Text) if text.get_gid() == "row-label"]
+    assert len(set(shown)) == 12
+    assert sum(word.startswith("twin (cell ") for word in shown) == 2
+    assert "are drawn" not in picture.caption
+
+
+def test_cells_without_a_value_are_not_among_those_drawn() -> None:
+    values = [np.nan, 3.0, 1.0, np.nan, 2.0, 0.0]
+    assert figures.spread_by_rank(values, 3) == [5, 4, 1]
+    assert figures.spread_by_rank(values, 5) == [5, 2, 4, 1]
+    assert figures.spread_by_rank(values, 6) == list(range(6))
+
+
 def test_factors_with_the_same_label_are_told_apart() -> None:
     one, cells, rows = sampled("latin_hypercube")
     found = analyze(one, cells, [rows])
@@ -217,6 +284,48 @@ def test_files_of_pictures_are_the_same_each_time() -> None:
         data = figures.save(picture.draw(), kind, "the note")
         assert data == figures.save(picture.draw(), kind, "the note")
     assert b"the note" in figures.save(picture.draw(), "svg", "the note")
+
+
+@pytest.mark.parametrize("name", ["grid", "ablation", "latin_hypercube", "one scenario"])
+def test_pictures_and_words_of_probes(name) -> None:
+    """Who is higher in each cell, with what was asked; the marks are the numbers of the table."""
+    one, cells, rows = ALL[name]() if name != "one scenario" else listed(40, ("a",))
+    one = dataclasses.replace(one, probes=(INFLUENCE, LOOP))
+    found = analyze(one, cells, [rows], metrics=["burden", "trust"])
+    analysis.summarize_probes(found, probes_of(one, cells))
+    titles = dict(zip(one.names, PAIR.values(), strict=False))
+    wording = figures.Wording("A sweep", titles, "Illustration, not prediction.  Footer.")
+    drawn = [one for one in figures.pictures(found, wording) if one.name.startswith("probes_")]
+    assert {picture.name for picture in drawn} >= {"probes_influence", "probes_irreversibility"}
+    for picture in drawn:
+        figure = picture.draw()
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+        assert min(box.x0, box.y0) >= -0.01, picture.name
+        assert max(box.x1 - 16.0, box.y1 - 9.0) <= 0.01, (picture.name, box)
+    figure = drawn[0].draw()
+    question = ("causal_influence", "resident", 60)
+    if name == "grid":
+        level, difference = figure.axes
+        marks = [line.get_xdata()[0] for line in difference.lines if line.get_gid() == "mark"]
+        table = figures.answers(found, "probe_differences", question)
+        np.testing.assert_allclose(marks, table["difference"])
+        marks = [line.get_xdata()[0] for line in level.lines if line.get_gid() == "mark"]
+        assert sorted(marks) == pytest.approx(sorted(figures.answers(found, "probes", question)["mean"]))
+    if name in ("latin_hypercube", "one scenario"):
+        file = "probe_differences" if name == "latin_hypercube" else "probes"
+        assert "16 of 40 cells are drawn, evenly spread by rank" in " ".join(words(figure).split())
+        assert f"all are in {file}.csv" in " ".join(words(figure).split())
+    html = page.html_page(found, about(titles), [(picture, b"") for picture in drawn])
+    text = " ".join(re.sub("<[^>]+>", " ", html).split())
+    assert "What the probes found" in text
+    assert "Causal influence of residents : do their convictions make a difference?" in text
+    assert "goes from 0.1 to 0.6 and back, in 3 values of 12 months each" in text
+    if name == "grid":
+        table = figures.answers(found, "probe_differences", question)["verdict"]
+        numbers = [(table == word).sum() for word in ("b lower", "b higher", "cannot tell", "no difference")]
+        row = f"Causal influence of residents, year 5 (month 60) {' '.join(map(str, numbers))}"
+        assert row in text
 
 
 # The page
@@ -274,7 +383,7 @@ def directory(tmp_path, monkeypatch):
     design = SimpleNamespace(
         kind="grid", title="A sweep", description="", names=("a", "b"), factors=one.factors, keep_months=(24, 60),
         keep_metrics=METRICS, baseline=None, luck="common", second_order=False, levels=4, auto=None, seed=3, runs=8,
-        scenarios=scenario,
+        scenarios=scenario, probes=(),
     )  # fmt: skip
 
     class Fake:
@@ -292,7 +401,7 @@ def directory(tmp_path, monkeypatch):
         def probes(self):
             return pd.DataFrame()
 
-    monkeypatch.setattr(page, "Sweep", Fake)
+    monkeypatch.setattr(page.writing, "Sweep", Fake)
     monkeypatch.setattr(figures, "FORMATS", ("png",))
     return tmp_path
 
@@ -354,15 +463,66 @@ def test_what_fails_leaves_the_analysis_before_it(directory, monkeypatch, capsys
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page, "_draw", full)
+    monkeypatch.setattr(page.writing, "_draw", full)
     assert cli.status(["analyze", str(directory), "--metric", "trust"]) == 1
     assert "no space left" in capsys.readouterr().err
     assert (directory / "analysis" / "report.html").read_bytes() == before
     assert {path.name for path in directory.iterdir()} == {"analysis"}
 
 
+def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, monkeypatch, capsys) -> None:
+    """Killed after each rename, by a signal that no program can catch: an old or the new page is there in the end."""
+    monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
+    assert cli.status(["analyze", str(directory)]) == 0
+    folder = directory / "analysis"
+    first = (folder / "report.html").read_bytes()
+    script = (
+        "import os, pathlib, sys\n"
+        "from cej_sim.sweeps.page import writing\n"
+        "directory, count, replace = pathlib.Path(sys.argv[1]), int(sys.argv[2]), os.replace\n"
+        "def killing(*arguments):\n"
+        "    global count\n"
+        "    count -= 1\n"
+        "    if count < 0:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    replace(*arguments)\n"
+        "writing.os.replace = killing\n"
+        "staging = directory / f'.cej_sim-{os.getpid()}-0123456789ab'\n"
+        "replace(directory / 'new', staging)\n"
+        "writing._exchange(staging, directory / 'analysis')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    seen = []
+    for renames in (0, 1, 2):
+        shutil.copytree(folder, directory / "new")
+        (directory / "new" / "report.html").write_text(f"new {renames}")
+        killed = subprocess.run([sys.executable, "-c", script, str(directory), str(renames)], check=False)
+        assert killed.returncode == -9
+        seen.append(folder.exists())
+        # What is refused afterwards still mends first.
+        with monkeypatch.context() as patch:
+            patch.setattr(page.writing, "_check", lambda target: (_ for _ in ()).throw(page.writing.SweepError("stop")))
+            assert cli.status(["analyze", str(directory)]) == 2
+        assert (folder / "report.html").read_bytes() == (first if renames < 2 else b"new 2")
+        assert {path.name for path in directory.iterdir()} == {"analysis"}
+    assert seen == [True, False, True]
+    assert cli.status(["analyze", str(directory)]) == 0
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_only_our_own_leftovers_are_mended(directory, monkeypatch) -> None:
+    monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
+    running = directory / f".cej_sim-{os.getpid()}-0123456789ab"
+    mine = directory / ".cej_sim-notes"
+    for path in (running, mine):
+        path.mkdir()
+        (path / "a.txt").write_text("mine")
+    assert cli.status(["analyze", str(directory)]) == 0
+    assert {path.name for path in directory.iterdir()} == {"analysis", running.name, mine.name}
+
+
 def test_shards_are_merged_first(directory, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(page.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
+    monkeypatch.setattr(page.writing.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
     assert cli.status(["analyze", str(directory)]) == 2
     assert re.search("shard 1/2 only.*merge", capsys.readouterr().err)
 
