@@ -8,7 +8,6 @@ import numpy as np
 
 from cej_sim.compiled import kernel
 
-
 #: How a leaning becomes a chance; the choices of ``coefficients.response_form``.
 RESPONSE_FORMS = ("smooth", "straight")
 SMOOTH, STRAIGHT = range(2)

@@ -286,12 +286,14 @@ class Person(mesa.Agent):
 
     def accepts(self) -> bool:
         personal = 0.6 if self.model.rules.convene_invitation == "one_to_one" else 0.0
-        return self.draw(streams.ACCEPT) < response(2.0 * (self.willingness() + personal), self.model.rules.coefficients_response_form)
+        z = self.willingness() + personal
+        return self.draw(streams.ACCEPT) < response(2.0 * z, self.model.rules.coefficients_response_form)
 
     def comes(self) -> bool:
         if self.paid:
             return self.draw(streams.ATTEND) < 0.8 * self.engagement
-        return self.draw(streams.ATTEND) < response(2.0 * self.willingness(), self.model.rules.coefficients_response_form)
+        form = self.model.rules.coefficients_response_form
+        return self.draw(streams.ATTEND) < response(2.0 * self.willingness(), form)
 
     # Deliberate
 
@@ -409,7 +411,8 @@ class Person(mesa.Agent):
             + 0.6 * (mean(self.belief) - 0.4)
             + rules.mechanisms_popular_pressure * 1.2 * pressure
         )
-        return self.model.draws.uniform(self.draw_id, number, streams.BALLOT) < response(4.0 * z, self.model.rules.coefficients_response_form)
+        form = self.model.rules.coefficients_response_form
+        return self.model.draws.uniform(self.draw_id, number, streams.BALLOT) < response(4.0 * z, form)
 
     # Experience
 

@@ -117,11 +117,23 @@ def test_measures_on_made_up_runs(calibrate):
 
 
 def search(calibrate, content: dict, folder: Path, monkeypatch) -> object:
-    """A search in which the distance is that from one third of each range."""
-    small = {**content, "search": {**content["search"], "first": 120, "members": 40, "rounds": 4}}
+    """A search in which three patterns are known to be met at one third of the first three ranges."""
+    wanted = {"target": 10 / 3, "tolerance": 0.0, "scale": 1.0}
+    patterns = [
+        {**pattern, **(wanted if j < 3 else {"bounds": [0, 1]})} for j, pattern in enumerate(content["patterns"])
+    ]
+    patterns = [
+        {key: value for key, value in one.items() if j > 2 or key != "bounds"} for j, one in enumerate(patterns)
+    ]
+    content = {**content, "patterns": patterns}
+    small = {
+        **content,
+        "search": {**content["search"], "first": 100, "batch": 40, "pool": 2000, "keep": 60, "members": 40},
+    }
 
     def evaluate(self, number: int, u: np.ndarray) -> list[float]:
-        return [*self.values(u).values(), *[0.0] * len(self.patterns), float(np.linalg.norm((u - 1 / 3)[:3]))]
+        seen = [10.0 * u[0], 10.0 * u[1], 10.0 * u[2], *[0.0] * (len(self.patterns) - 3)]
+        return [*self.values(u).values(), *seen, calibrate.distance(self.patterns, seen)]
 
     monkeypatch.setattr(calibrate.Search, "evaluate", evaluate)
     monkeypatch.setattr(calibrate, "setups", lambda content: {})
@@ -143,7 +155,7 @@ def test_a_search_that_was_stopped_goes_on_where_it_was(calibrate, content, tmp_
     first = search(calibrate, content, tmp_path, monkeypatch).run()
     file = tmp_path / "evaluations.csv"
     lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(lines[:150]))
+    file.write_text("".join(lines[:130]))
     again = search(calibrate, content, tmp_path, monkeypatch).run()
     np.testing.assert_allclose(again["rows"], first["rows"])
     assert len(file.read_text().splitlines()) == len(lines)

@@ -68,7 +68,7 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert "month 30" in out
     assert "The old way" in out
     written = [line.strip() for line in out.splitlines() if line.startswith("  here")]
-    assert len(written) == 6
+    assert len(written) == 8
     assert all(Path(name).is_file() for name in written)
     assert "The old way and The new way, 2 runs each ..." in err
     assert max(map(len, out.splitlines())) <= 100
@@ -100,11 +100,13 @@ def test_run_writes_below_results_by_default(capsys: pytest.CaptureFixture[str])
     out, _ = capsys.readouterr()
     assert "The old way" in out
     assert sorted(path.name for path in Path("results/old").iterdir()) == [
+        "changes.csv",
         "changes.parquet",
         "monthly.parquet",
         "provenance.json",
         "report.html",
         "run.png",
+        "spectra.csv",
     ]
 
 

@@ -114,7 +114,7 @@ RULES = (
         "coefficients.hazard_form",
         HAZARD_FORMS,
         "What counts in a campaign",
-        "Whether chances grow with the campaign's lead as a part of all the pressure there is, or with the lead itself.",
+        "Whether chances grow with the campaign's lead as a part of all the pressure there is, or with the lead.",
     ),
     Parameter(
         "coefficients.policy_impact",

@@ -18,14 +18,14 @@ Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * n
 openness) and grievance += 0.05 of the same product (without the 0.04); all institutions: engagement += 0.03 (b -
 engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
-Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
+Grievance. Members (not the backbone) who came and have no say (decision weight below 0.25 of an even split of
 the weight of their table among all who came to it, organizers and the backbone among them): grievance +=
 mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the
 latter for members who came only). Grievance stays within [0, 2].
 
 Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6
-(mechanisms.grievance * grievance - 0.8)), s = ``response`` of forms.py; paid members also 0.05 * max(0, 0.35 - engagement).
-Seats are given up; those who left may be invited again. Numbers: assumed.
+(mechanisms.grievance * grievance - 0.8)), s = ``response`` of forms.py; paid members also 0.05 * max(0, 0.35 -
+engagement). Seats are given up; those who left may be invited again. Numbers: assumed.
 """
 
 from __future__ import annotations

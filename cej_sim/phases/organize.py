@@ -10,9 +10,10 @@ the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
 Leaders. An unpaid active agent who does not lead becomes a leader (stream EMERGE) with probability
 coefficients.emergence * agency * skill * (present (0.3 + 0.7 l tasks) + 0.3 m) * (1 + 2 t / (t + 0.1)), with l =
 mechanisms.learning_by_doing, m = g for those who had a one-to-one, mechanisms.service_contact for others met through
-services (serve.py) and 0 for the rest, and t = training money per table. A leader burns out (stream BURN_OUT) with probability mechanisms.burnout *
-coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0). Then each leader, in row order,
-reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
+services (serve.py) and 0 for the rest, and t = training money per table. A leader burns out (stream BURN_OUT) with
+probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0).
+Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j),
+consciousness_j likewise.
 
 Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside
 work + 0.05 leaders) / residents. Four rounds a month, all at once, for unpaid active agents: act if

@@ -1,9 +1,11 @@
 """Find the parameter sets with which the model does what is known about coalitions.
 
 ``patterns.yaml`` declares the patterns, the distance, what is free and how it is searched. The first round is a Latin
-hypercube over the ranges; each later one moves sets that came near by a normal kernel, keeps the nearer half of old and
-new ones, and weighs each by prior over proposal, until hardly any new set is nearer (adaptive population Monte Carlo,
-Lenormand, Jabot and Deffuant 2013, Computational Statistics 28:2777). Every set has luck of its own.
+hypercube over the ranges. Each later one learns from all sets run so far what to expect of others (a Gaussian process
+for each pattern, as in history matching: Andrianakis and others 2015, PLOS Computational Biology 11:e1003968), draws
+many sets from the even prior, and runs those likely to fit. Those nearest are kept, whatever was expected of them; each
+is weighed by prior over proposals, all rounds taken together (Cornuet and others 2012, Scandinavian Journal of
+Statistics 39:798), and the ensemble is drawn by weight. Every set has luck of its own.
 
     python experiments/calibration/calibrate.py --out results/calibration            # again to go on after a stop
     python experiments/calibration/calibrate.py --out results/calibration --ship     # write the ensemble and pictures
@@ -39,7 +41,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from ruamel.yaml import YAML
-from scipy.stats import norm, qmc
+from scipy.stats import qmc
 
 import cej_sim
 from cej_sim import ensemble, reading, warmup
@@ -208,7 +210,7 @@ class Search:
         self.file = self.folder / "evaluations.csv"
         self.columns = ["set", "round", *self.free, *self.names, "distance"]
         self.done: dict[int, list[float]] = {}
-        if self.file.exists():
+        if self.file.exists() and self.file.stat().st_size:
             table = pd.read_csv(self.file)
             if list(table.columns) != self.columns:
                 raise SystemExit(f"{self.file} was written for other patterns; name another folder")
@@ -231,7 +233,7 @@ class Search:
         wanted = [i for i in range(len(points)) if first + i not in self.done]
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                    TimeRemainingColumn())  # fmt: skip
-        new = not self.file.exists()
+        new = not (self.file.exists() and self.file.stat().st_size)
         with (
             self.file.open("a", newline="") as stream,
             Progress(*columns, console=self.console) as bar,
@@ -240,6 +242,7 @@ class Search:
             writer = csv.writer(stream)
             if new:
                 writer.writerow(self.columns)
+                stream.flush()
             task = bar.add_task(f"round {number}", total=len(points), completed=len(points) - len(wanted))
             for i, row in zip(wanted, pool.map(lambda i: self.evaluate(first + i, points[i]), wanted), strict=True):
                 self.done[first + i] = [float(first + i), float(number), *row]
@@ -251,53 +254,82 @@ class Search:
     def run(self) -> dict[str, Any]:
         """The whole search: points, weights, rows and distances of those kept, and what each round did."""
         how = self.content["search"]
-        size, kept = how["first"], round(how["first"] * how["keep"])
-        points = qmc.LatinHypercube(len(self.free), seed=how["seed"]).random(size)
+        points = qmc.LatinHypercube(len(self.free), seed=how["seed"]).random(how["first"])
         rows = np.array(self.round(0, 0, points))
-        weights = np.full(size, 1.0 / size)
-        origin = np.zeros(size, int)
-        tried, story = size, []
-        for number in range(1, how["rounds"] + 2):
-            nearest = np.argsort(rows[:, -1], kind="stable")[:kept]
-            points, rows, weights, origin = points[nearest], rows[nearest], weights[nearest], origin[nearest]
-            weights = weights / weights.sum()
-            rate = float((origin == number - 1).mean()) * kept / (size if number == 1 else size - kept)
-            story.append({"round": number - 1, "tried": tried, "distance": float(rows[-1, -1]), "rate": rate})
-            self.console.print(
-                f"round {number - 1}: {tried} tried, distances {rows[0, -1]:.2f} to {rows[-1, -1]:.2f}, "
-                f"{100 * rate:.0f} % of the new sets kept"
-            )
-            if number == how["rounds"] + 1 or (number > 1 and rate < how["least_rate"]):
-                break
+        story = [self._told(0, rows)]
+        proposals: list[tuple[Likely, float]] = []
+        for number in range(1, how["rounds"] + 1):
             generator = np.random.default_rng([how["seed"], number])
-            mean = weights @ points
-            spread = np.sqrt(2.0 * (weights @ (points - mean) ** 2))
-            chosen = generator.choice(kept, size - kept, p=weights)
-            new = _within(points[chosen], spread, generator)
-            density = _density(new, points, spread, weights)
-            rows = np.concatenate([rows, self.round(number, tried, new)])
+            pool = generator.random((how["pool"], len(self.free)))
+            likely = Likely(points, rows[:, len(self.free) : -1], self.patterns)
+            chance = likely(pool)
+            new = pool[generator.choice(how["pool"], how["batch"], replace=False, p=chance / chance.sum())]
+            proposals.append((likely, float(chance.mean())))
+            rows = np.concatenate([rows, self.round(number, len(points), new)])
             points = np.concatenate([points, new])
-            weights = np.concatenate([weights, 1.0 / density])
-            origin = np.concatenate([origin, np.full(len(new), number)])
-            tried += len(new)
-        return {"points": points, "weights": weights, "rows": rows, "tried": tried, "story": story}
+            story.append(self._told(number, rows))
+        density = np.full(len(points), float(how["first"]))
+        for likely, mean in proposals:
+            density += how["batch"] * likely(points) / mean
+        nearest = np.argsort(rows[:, -1], kind="stable")[: how["keep"]]
+        return {
+            "points": points[nearest],
+            "weights": 1.0 / density[nearest],
+            "rows": rows[nearest],
+            "tried": len(points),
+            "story": story,
+        }
+
+    def _told(self, number: int, rows: Floats) -> dict[str, Any]:
+        """What stands after a round: how many were tried, and how far away those are that would be kept."""
+        kept = np.sort(rows[:, -1])[: self.content["search"]["keep"]]
+        self.console.print(f"round {number}: {len(rows)} tried, kept from {kept[0]:.2f} to {kept[-1]:.2f}")
+        return {"round": number, "tried": len(rows), "least": float(kept[0]), "distance": float(kept[-1])}
 
 
-def _within(points: Floats, spread: Floats, generator: np.random.Generator) -> Floats:
-    """Each point moved by a normal kernel that is cut at the edges of the ranges."""
-    low, high = norm.cdf((0.0 - points) / spread), norm.cdf((1.0 - points) / spread)
-    u = low + (high - low) * generator.random(points.shape)
-    moved: Floats = np.clip(points + spread * norm.ppf(u), 0.0, 1.0)
-    return moved
+class Likely:
+    """How likely a set fits, by what was seen of others: exp(-d^2 / 2), d the distance of the patterns expected there.
+
+    A pattern is expected by a Gaussian process over the ranges, linear plus smooth, whose length and noise are the
+    likeliest of a few.
+    """
+
+    def __init__(self, points: Floats, seen: Floats, patterns: Sequence[dict[str, Any]]) -> None:
+        self.patterns = patterns
+        self.fitted = []
+        for column in seen.T:
+            there = ~np.isnan(column)
+            x, y = points[there], column[there]
+            middle, spread = float(y.mean()), float(y.std()) or 1.0
+            z = (y - middle) / spread
+            found = []
+            for length in (0.7, 1.5, 3.0):
+                k = _alike(x, x, length)
+                for noise in (0.05, 0.2, 0.6):
+                    lower = np.linalg.cholesky(k + noise * np.eye(len(x)))
+                    inner = np.linalg.solve(lower, z)
+                    fit = -0.5 * float(inner @ inner) - float(np.log(np.diag(lower)).sum())
+                    found.append((fit, length, np.linalg.solve(lower.T, inner)))
+            _, length, weights = max(found, key=lambda one: one[0])
+            self.fitted.append((x, length, weights, middle, spread))
+
+    def expected(self, points: Floats) -> Floats:
+        """Each pattern at each point."""
+        return np.stack(
+            [middle + spread * (_alike(points, x, length) @ w) for x, length, w, middle, spread in self.fitted], axis=1
+        )
+
+    def __call__(self, points: Floats) -> Floats:
+        """Relative chances; never quite 0, so that no part of the ranges is given up."""
+        away = np.array([distance(self.patterns, values) for values in self.expected(points)])
+        return np.maximum(np.exp(-0.5 * away**2), 1e-4)
 
 
-def _density(new: Floats, old: Floats, spread: Floats, weights: Floats) -> Floats:
-    """How likely new points were proposed, relative to the even prior."""
-    inside = norm.cdf((1.0 - old) / spread) - norm.cdf((0.0 - old) / spread)
-    density = np.empty(len(new))
-    for i, point in enumerate(new):
-        density[i] = weights @ np.prod(norm.pdf((point - old) / spread) / spread / inside, axis=1)
-    return density
+def _alike(a: Floats, b: Floats, length: float) -> Floats:
+    """How alike what is expected at points of two sets is: linear plus squared exponential."""
+    apart = np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * a @ b.T, 0.0)
+    alike: Floats = 4.0 * (a - 0.5) @ (b - 0.5).T + np.exp(-0.5 * apart / length**2)
+    return alike
 
 
 # The ensemble
