@@ -15,7 +15,7 @@ import os
 import shlex
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -265,24 +265,39 @@ def write(
         content |= extra or {}
         content[f"{RESULTS}/{provenance.FILE}"] = _timeless(said, content)
         content["README.txt"] = _readme(said, set(content)).encode("utf-8", "backslashreplace")
-        provenance.remove_left_behind(path.parent)
-        mine = f"{provenance.STAGING}{os.getpid()}-"
-        handle, temporary = tempfile.mkstemp(prefix=mine, suffix=".zip", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
-                for name in sorted(content):
-                    info = zipfile.ZipInfo(name, _TIME)
-                    info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-                    archive.writestr(info, content[name])
-            os.chmod(temporary, 0o666 & ~_mask())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        pack(path, content)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise BundleError(f"{path} cannot be written: {reason}") from error
     return path
+
+
+def pack(path: Path, content: Mapping[str, bytes], executable: Collection[str] = ()) -> None:
+    """Write a zip file under a temporary name, and rename it; the same content gives the same bytes.
+
+    Args:
+        path: Where to.
+        content: Name in the zip -> content.
+        executable: Names of those that can be run.
+
+    Raises:
+        OSError: If the disk fails.
+    """
+    provenance.remove_left_behind(path.parent)
+    mine = f"{provenance.STAGING}{os.getpid()}-"
+    handle, temporary = tempfile.mkstemp(prefix=mine, suffix=".zip", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
+            for name in sorted(content):
+                info = zipfile.ZipInfo(name, _TIME)
+                mode = 0o755 if name in executable else 0o644
+                info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, mode << 16
+                archive.writestr(info, content[name])
+        os.chmod(temporary, 0o666 & ~_mask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _mask() -> int:

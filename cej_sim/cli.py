@@ -16,9 +16,10 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from cej_sim import sweeping
 from cej_sim.nodes import plain
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
 
+AnyResult = TypeVar("AnyResult", bound="Result")
+
 #: Set to anything to get the traceback of a failure.
 DEBUG = "CEJ_SIM_DEBUG"
 
@@ -56,14 +59,27 @@ DEFAULT_PAIR = ("collective_impact", "community_led")
 #: What the parser of the command line raises; newer versions of typer bring their own copy of click.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 
+
+class Commands(TyperGroup):
+    """The commands, listed with their whole sentence each; plain text, because typer's boxes take twice the time."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        rows = [(name, command.get_short_help_str(limit=500)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="cej-sim",
+    cls=Commands,
+    context_settings={"max_content_width": 100},
     help="Simulate how power moves in community coalitions under governance rules that you can change. "
     "What it shows is an illustration, not a prediction.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 
@@ -79,6 +95,7 @@ class Request(NamedTuple):
         gathered: The files for the bundle, if there is to be one.
         extra: Further files for it, by name.
         ensemble: The parameter sets to run through, if that is asked for.
+        survey: The months in which members are asked.
     """
 
     scenarios: list[Scenario]
@@ -91,6 +108,7 @@ class Request(NamedTuple):
     gathered: Gathered | None
     extra: dict[str, bytes]
     ensemble: Ensemble | None
+    survey: list[int]
 
 
 # Options that several commands share
@@ -141,6 +159,16 @@ Ensembled = Annotated[
 EnsembleFile = Annotated[
     str | None,
     typer.Option("--ensemble-file", metavar="FILE.csv", help="The same with parameter sets of your own."),
+]
+
+
+Survey = Annotated[
+    str | None,
+    typer.Option(
+        "--survey",
+        metavar="MONTH[,MONTH...]",
+        help="Also ask members in these months; answers go to survey.csv, means and Cronbach's alpha are shown.",
+    ),
 ]
 
 
@@ -195,6 +223,7 @@ def run(
     labels: Shown = None,
     ensemble: Ensembled = False,
     ensemble_file: EnsembleFile = None,
+    survey: Survey = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
     asked = _prepare(
@@ -209,6 +238,7 @@ def run(
         alone=True,
         ensemble=ensemble,
         ensemble_file=ensemble_file,
+        survey=survey,
     )
 
     from cej_sim.comparison import render_summary, summary_table
@@ -232,12 +262,12 @@ def run(
             command=command(context),
             ensemble=asked.ensemble,
         )
-    result = replace(result, labels=asked.labels)
+    result = _surveyed(replace(result, labels=asked.labels), asked.survey)
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
-        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result)])
+        show([render_summary(summary, result.titles[scenario.name]), *_predictions(result), *_survey(result)])
     show_files(_saved(result, asked.directory))
 
 
@@ -251,6 +281,7 @@ def compare(
     settings: Set = None,
     out: Out = None,
     labels: Shown = None,
+    survey: Survey = None,
     allow_unequal_budgets: Annotated[
         bool, typer.Option("--allow-unequal-budgets", help="Compare scenarios although one has more money.")
     ] = False,
@@ -284,6 +315,7 @@ def compare(
         bundle,
         ensemble=ensemble,
         ensemble_file=ensemble_file,
+        survey=survey,
     )
 
     from cej_sim import runs as computing
@@ -308,9 +340,9 @@ def compare(
             command=command(context),
             ensemble=asked.ensemble,
         )
-    result = replace(result, labels=asked.labels)
+    result = _surveyed(replace(result, labels=asked.labels), asked.survey)
     with result.showing():
-        show([render(result.table, result.titles), *_predictions(result)])
+        show([render(result.table, result.titles), *_predictions(result), *_survey(result)])
     files = _saved(result, asked.directory)
     show_files(files)
     if bundle and asked.gathered:
@@ -320,6 +352,7 @@ def compare(
         options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
         options += ["--labels", "labels.yaml"] if labels else []
         options += ["--ensemble-file", "ensemble.csv"] if ensemble_file else ["--ensemble"] if ensemble else []
+        options += ["--survey", ",".join(map(str, asked.survey))] if asked.survey else []
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
 
 
@@ -443,6 +476,7 @@ def _prepare(
     alone: bool = False,
     ensemble: bool = False,
     ensemble_file: str | None = None,
+    survey: str | None = None,
 ) -> Request:
     """The scenarios with the settings made, the numbers, the directory for the results, and what else is named.
 
@@ -474,6 +508,16 @@ def _prepare(
         problems += [f"--{line}" for line in computing.memory_problems(len(named), numbers["runs"], months_run)]
     if len(scenarios) == len(names) and not allow_unequal_budgets:
         problems += computing.budget_refusals(named, max(1, numbers.get("months", 10**6)))
+    asked_in: list[int] = []
+    if survey is not None:
+        listed = [word.strip() for word in survey.split(",")]
+        if all(re.fullmatch(r"[0-9]{1,4}", word) for word in listed):
+            asked_in = sorted(set(map(int, listed)))
+        else:
+            problems.append(f"--survey: {survey[:30]} is not a list of months; write them such as --survey 24,60")
+        if scenarios and len(scenarios) == len(names):
+            last = computing.common_months(named, max(1, numbers.get("months", 10**6)))
+            problems += [f"--{line}" for line in computing.survey_problems(asked_in, last) if asked_in]
     directory = Path(out) if out is not None else Path("results") / _folder(named or names, settings or [])
     try:
         if out is not None and not out.strip():
@@ -522,6 +566,7 @@ def _prepare(
         gathered,
         extra,
         sets,
+        asked_in,
     )
 
 
@@ -591,6 +636,24 @@ def _remarks(scenarios: Sequence[Scenario], settings: Sequence[str] = ()) -> lis
     for scenario in scenarios:
         found += [f"{scenario.title}: {remark}" for remark in vote_remarks(scenario)]
     return found
+
+
+def _surveyed(result: AnyResult, months: Sequence[int]) -> AnyResult:
+    """The result with a survey in these months, if there are any."""
+    if not months:
+        return result
+    listed = " and ".join(filter(None, [", ".join(map(str, months[:-1])), str(months[-1])]))
+    with progress(f"Survey of members in {'month' if len(months) == 1 else 'months'} {listed}") as advance:
+        return result.with_survey(*months, progress=advance)
+
+
+def _survey(result: Result) -> Sequence[RenderableType]:
+    """What the survey says of each scale, if there was one."""
+    if result.surveyed is None:
+        return []
+    from cej_sim.scales import render_survey, survey_summary
+
+    return render_survey(survey_summary(result.surveyed), result.titles)
 
 
 def _predictions(result: Result) -> list[RenderableType]:

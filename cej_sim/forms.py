@@ -8,10 +8,20 @@ import numpy as np
 
 from cej_sim.compiled import kernel
 
+#: How a leaning becomes a chance; the choices of ``coefficients.response_form``.
+RESPONSE_FORMS = ("smooth", "straight")
+SMOOTH, STRAIGHT = range(2)
+
 
 @kernel
-def sigmoid(z):
-    """An S-curve from 0 to 1 through (0, 1/2) with slope 1/2: (1 + z / sqrt(1 + z^2)) / 2."""
+def response(z, form):
+    """A rise from 0 to 1 through (0, 1/2) with slope 1/2.
+
+    ``SMOOTH`` is the S-curve (1 + z / sqrt(1 + z^2)) / 2, which never quite reaches 0 or 1; ``STRAIGHT`` is the line
+    (1 + z) / 2 between -1 and 1, and flat beyond.
+    """
+    if form == STRAIGHT:
+        return min(max(0.5 * (1.0 + z), 0.0), 1.0)
     return 0.5 * (1.0 + z / math.sqrt(1.0 + z * z))
 
 

@@ -1,39 +1,17 @@
-"""Instruments of the field, read off the state: the dated log, participation spectra, and a member survey."""
+"""Instruments of the field, read off the state: the dated log and a member survey. Their parts stand in scales.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from cej_sim.draws import SURVEY, uniforms
+from cej_sim.scales import ITEM_CODES, LOG_TEXTS, SURVEY_ITEMS, SURVEY_NOISE, SURVEY_SCALES
 from cej_sim.scenario import Scenario
-from cej_sim.state import BACKBONE, END_REASONS, KINDS, LOG_CODES, RESIDENT, State
-
-#: Event code -> (category in the manner of the Community Check Box, sentence). ``{subject}`` is an issue, an
-#: organization, an event or a reason; ``{count}`` a number.
-LOG_TEXTS: dict[str, tuple[str, str]] = {
-    "policy_won": ("community change", "A policy on {subject} was won"),
-    "policy_in_practice": ("community change", "Policy on {subject} reached half of its effect"),
-    "challenge": ("community action", "Organized residents challenged {subject}"),
-    "institution_left": ("membership", "{subject} walked out"),
-    "institution_joined": ("membership", "{subject} took a seat"),
-    "residents_joined": ("membership", "Residents who took a seat: {count}"),
-    "residents_left": ("membership", "Residents who gave up a seat: {count}"),
-    "leaders_emerged": ("development", "Residents who began to lead: {count}"),
-    "leaders_burned_out": ("development", "Leaders who burned out: {count}"),
-    "mobilization_peak": ("community action", "A wave of mobilization passed {count} residents"),
-    "organizing_cut": ("resources", "The organizing line was cut after challenges"),
-    "mandate": ("governance", "Rules changed by mandate: {subject}"),
-    "motion_passed": ("governance", "A motion passed: {subject}"),
-    "motion_failed": ("governance", "A motion failed: {subject}"),
-    "grant_renewed": ("resources generated", "The grant was renewed"),
-    "grant_refused": ("resources", "The funder did not renew the grant"),
-    "grant_ended": ("resources", "The grant ended"),
-    "no_quorum": ("governance", "Tables without a quorum: {count}"),
-    "coalition_ended": ("governance", "The coalition ended: {subject}"),
-    "services_grew": ("services provided", "Services on {subject} closed half of the gap"),
-}
+from cej_sim.state import BACKBONE, END_REASONS, KINDS, LOG_CODES, State
 
 
 def agent_names(scenario: Scenario, state: State) -> list[str]:
@@ -86,114 +64,58 @@ def change_log(state: State, scenario: Scenario) -> list[dict[str, Any]]:
     return entries
 
 
-# Levels of the spectra, from least to most. The cut points on realized shares are assumed: the sources describe
-# levels in words.
-IAP2 = ("inform", "consult", "involve", "collaborate", "empower")
-CDC_CONTINUUM = ("outreach", "consult", "involve", "collaborate", "shared leadership")
-OWNERSHIP_SPECTRUM = ("ignore", "inform", "consult", "involve", "collaborate", "defer to")
-ARNSTEIN = (
-    "manipulation",
-    "therapy",
-    "informing",
-    "consultation",
-    "placation",
-    "partnership",
-    "delegated power",
-    "citizen control",
-)
+# The survey
 
 
-def spectra(metrics: dict[str, float]) -> dict[str, str]:
-    """Where a month stands on four published spectra, from realized shares only, never from what a scenario set.
-
-    Args:
-        metrics: A month's metrics by column name.
-
-    Returns:
-        ``iap2``, ``cdc``, ``ownership`` and ``arnstein`` -> level. The rung within a band of Arnstein's ladder is
-        the one that say, ideas and attendance point to; conduct, which decides some rungs, is not modeled.
-    """
-    say, ideas, came = metrics["decision_share"], metrics["agenda_origin"], metrics["resident_attendance"]
-    level = int(np.searchsorted([0.02, 0.1, 0.3, 0.6], min(say, ideas + 0.1), side="right"))
-    band = int(metrics["arnstein_band"])
-    if band == 3:
-        rung = 5 + int(np.searchsorted([0.6, 0.85], say, side="right"))
-    elif band == 2:
-        rung = 2 + int(np.searchsorted([0.15, 0.3], ideas, side="right"))
-    else:
-        rung = 1 if came > 0.01 else 0
-    owned = level + 1 if came > 0.0 else 0
-    return {
-        "iap2": IAP2[level],
-        "cdc": CDC_CONTINUUM[level],
-        "ownership": OWNERSHIP_SPECTRUM[owned],
-        "arnstein": ARNSTEIN[rung],
-    }
+_MOST_ITEMS = 64  # part of what a seed means: an item's error is drawn for month * 64 + its place
 
 
-#: Survey items: (code, statement, what of the state it reads). Written for this package in the manner of Butterfoss's
-#: and Wolff's surveys.
-SURVEY_ITEMS: tuple[tuple[str, str, str], ...] = (
-    ("voice_1", "My opinion is heard in this coalition.", "voice"),
-    ("voice_2", "People like me have a real say in decisions.", "voice"),
-    ("vision_1", "The coalition works on what matters to me.", "fit"),
-    ("vision_2", "I share the coalition's goals.", "fit"),
-    ("trust_1", "I trust the coalition to do what it says.", "trust"),
-    ("trust_2", "Members deal honestly with each other.", "trust"),
-    ("agency_1", "Together we can change things here.", "agency"),
-    ("agency_2", "I can make a difference in this community.", "agency"),
-    ("conflict_1", "Conflicts are dealt with openly.", "conflict"),
-    ("conflict_2", "I can disagree here without paying for it.", "conflict"),
-    ("skill_1", "I have learned useful things here.", "skill"),
-    ("skill_2", "I am able to take on tasks for the coalition.", "skill"),
-)
+def survey(state: State, key: int, month: int, noise: float = SURVEY_NOISE) -> pd.DataFrame:
+    """Members who came to this month's meeting answer Likert items, with an error.
 
-
-def survey(state: State, key: int, month: int, noise: float = 0.15) -> list[dict[str, Any]]:
-    """Members answer Likert items, with noise.
-
-    As in Wolff's assessment, 1 means "strongly agree" and 5 "strongly disagree".
+    As in Wolff's assessment, 1 means "strongly agree" and 5 "strongly disagree". The error of an answer is drawn for
+    the run, the agent, the month and the item alone.
 
     Args:
         state: The state after ``month``.
         key: The run's key.
-        month: Month of the survey; the noise depends on it.
-        noise: Half-width of the uniform error on the 0-to-1 scale of each item (assumed).
+        month: Month of the survey.
+        noise: Half-width of the uniform error on the scale from 0 to 1.
 
     Returns:
-        One dictionary per member (row, kind, and an answer from 1 to 5 for each item code).
+        A row per member who came: ``row``, ``kind``, and an answer from 1 to 5 for each code of ``ITEM_CODES``, as
+        given: items worded the other way round are not turned.
     """
-    members = np.flatnonzero(state.member & (state.kind != BACKBONE))
-    K = state.structural.size
-    weight = state.weight[members]
-    even = state.weight.sum() / max(1, int(state.present.sum()))
-    fit = 1.0 - 0.5 * np.abs(state.x[members, :K] - state.decision[:K]).sum(axis=1)
-    scores = {
-        "voice": weight / (weight + even) if even > 0 else np.zeros(members.size),
-        "fit": fit,
-        "trust": state.trust[members],
-        "agency": state.agency[members],
-        "conflict": 1.0 - np.minimum(1.0, state.grievance[members]),
-        "skill": state.skill[members],
+    who = np.flatnonzero(state.member & state.present & (state.kind != BACKBONE))
+    scores = _scores(state, who)
+    out: dict[str, Any] = {"row": who.astype(np.int64), "kind": [KINDS[kind] for kind in state.kind[who]]}
+    for place, item in enumerate(SURVEY_ITEMS):
+        scale = SURVEY_SCALES[item.scale]
+        agrees = (scores[item.scale] - scale.low) / (scale.high - scale.low)
+        drawn = uniforms(np.uint64(key), state.draw_id[who], month * _MOST_ITEMS + place, SURVEY)
+        agrees = np.clip(agrees, 0.0, 1.0) + noise * (2.0 * drawn - 1.0)
+        answer = likert(agrees)
+        out[item.code] = 6 - answer if item.is_reversed else answer
+    return pd.DataFrame(out, columns=["row", "kind", *ITEM_CODES])
+
+
+def likert(agrees: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Answers from 1 (strongly agree) to 5 for agreement from 0 to 1, in five steps of equal width."""
+    return 5 - np.clip((np.asarray(agrees) * 5.0).astype(np.int64), 0, 4)
+
+
+def _scores(state: State, who: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """What each scale of ``SURVEY_SCALES`` reads, for some rows of agents at tables."""
+    K, tables = state.structural.size, state.table_share.size
+    seated = state.present & (state.table >= 0)
+    there = np.bincount(state.table[seated], minlength=tables) + 1.0  # the backbone sits at every table
+    even = np.where(state.table_decided, state.table_share / there, 0.0)[state.table[who]]
+    ratio = np.divide(state.weight[who], even, out=np.zeros(who.size), where=even > 0.0)
+    return {
+        "voice": ratio / (1.0 + ratio),
+        "vision": 1.0 - 0.5 * np.abs(state.x[who, :K] - state.decision[:K]).sum(axis=1),
+        "trust": state.trust[who],
+        "agency": state.agency[who],
+        "climate": state.openness[who] * (1.0 - np.minimum(1.0, state.grievance[who])),
+        "skill": state.skill[who],
     }
-    answers: list[dict[str, Any]] = [
-        {"row": int(i), "kind": "resident" if state.kind[i] == RESIDENT else "institution"} for i in members
-    ]
-    for item, (code, _, reads) in enumerate(SURVEY_ITEMS):
-        error = noise * (2.0 * uniforms(np.uint64(key), state.draw_id[members], month * 64 + item, SURVEY) - 1.0)
-        agree = np.clip(scores[reads] + error, 0.0, 1.0)
-        likert = 5 - np.minimum(4, (agree * 5).astype(int))
-        for answer, value in zip(answers, likert.tolist(), strict=True):
-            answer[code] = value
-    return answers
-
-
-def cronbach_alpha(answers: np.ndarray) -> float:
-    """Internal consistency (Cronbach 1951) of answers (people, items); NaN with fewer than two of either or without
-    variance."""
-    answers = np.asarray(answers, float)
-    if answers.ndim != 2 or min(answers.shape) < 2:
-        return float("nan")
-    total = answers.sum(axis=1).var(ddof=1)
-    items = answers.shape[1]
-    return float(items / (items - 1) * (1.0 - answers.var(axis=0, ddof=1).sum() / total)) if total > 0 else float("nan")

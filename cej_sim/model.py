@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from mesa import DataCollector, Model
 from mesa.agent import AgentSet
 from mesa.discrete_space import Network
 
 from cej_sim.agents import AGENT_CLASSES, Member
 from cej_sim.draws import run_key
-from cej_sim.instruments import agent_names, change_log
+from cej_sim.instruments import agent_names, change_log, survey
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import STARTS, Events, measure, run_months
 from cej_sim.network_files import to_networkx
@@ -233,6 +234,13 @@ class CoalitionModel(Model):
     def log(self) -> list[dict[str, Any]]:
         """What happened so far: month, event, category, subject, count and text of each change."""
         return change_log(self.state, self.coalition_scenario)
+
+    def survey(self) -> pd.DataFrame:
+        """What members who came to this month's meeting answer; a row each: ``row kind`` and the items.
+
+        1 is strongly agree, 5 strongly disagree; see ``scales.SURVEY_ITEMS``. Asking changes nothing.
+        """
+        return survey(self.state, int(self._key), self._month)
 
     @cached_property
     def names(self) -> list[str]:

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from cej_sim import plots
@@ -37,9 +38,13 @@ from cej_sim.comparison import (
 )
 from cej_sim.metrics import METRICS
 from cej_sim.parameters import Metric
+from cej_sim.scales import SPECTRA, SURVEY_ITEMS, SURVEY_NOTE, SURVEY_SCALES, number, survey_summary
 
 #: How many kinds of events the summary of the dated log shows.
 LOG_ROWS = 15
+
+#: Events whose count is not how often they happened: which policy it is on its issue, how many people a wave had.
+ONE_EACH = ("policy_won", "mobilization_peak")
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better", "neither": "neither direction is better"}
 
@@ -120,6 +125,8 @@ def html_report(
     months: Iterable[int] = MONTHS,
     predictions: pd.DataFrame | None = None,
     prediction_titles: Mapping[str, str] | None = None,
+    spectra: pd.DataFrame | None = None,
+    survey: pd.DataFrame | None = None,
 ) -> str:
     """Make the page.
 
@@ -138,6 +145,8 @@ def html_report(
         months: The months of the tables where ``table`` is None.
         predictions: What ``predictions.judge`` returned.
         prediction_titles: Scenario name -> title, also of scenarios that only predictions are held against.
+        spectra: What ``scales.spectra_table`` returned.
+        survey: Answers of members: a row per respondent, columns ``scenario run month row kind`` and the items.
 
     Returns:
         A complete HTML document.
@@ -161,6 +170,8 @@ def html_report(
         _staircases(monthly, titles, runs),
         _tables(table, titles) if others and table is not None else _summary(monthly, first, months),
         _predictions(predictions, prediction_titles or titles) if predictions is not None else "",
+        _spectra(spectra, titles) if spectra is not None else "",
+        _survey(survey, titles) if survey is not None else "",
         _log(changes, monthly, titles) if changes is not None else "",
         meanings(monthly.columns),
         _reproduce(command, runs, seed, version, last_month(monthly)),
@@ -549,6 +560,95 @@ def _summary(monthly: pd.DataFrame, name: str, months: Iterable[int]) -> str:
     return "".join(parts) + "</section>\n"
 
 
+def _spectra(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """On which levels of published spectra the runs stand, a table for each month."""
+    parts = [
+        "<section><h2>Where this stands on published spectra of participation</h2>\n"
+        f"<p>From what {escaped(worded('residents'))} really had: their say, the ideas on the agenda that began with "
+        "them, and who came. What the rules promise does not count. <strong>The cut points between levels are "
+        "assumed</strong>: the sources describe levels in words, and partly by conduct that is not modeled. Shares are "
+        "of the runs in which the coalition still exists.</p>\n"
+    ]
+    for month in sorted(int(month) for month in table["month"].unique()):
+        rows = []
+        for spectrum, (title, levels) in SPECTRA.items():
+            here = table[(table["month"] == month) & (table["spectrum"] == spectrum)]
+            cells = [data_cell(each, _levels(here[here["scenario"] == name])) for name, each in titles.items()]
+            least_to_most = f'<small class="soft">{escaped(", ".join(levels))}</small>'
+            rows.append(table_row(f"{escaped(title)}<br>{least_to_most}", cells))
+        head = header_row(
+            [("Spectrum, with its levels from least to most", False), *((one, False) for one in titles.values())]
+        )
+        parts.append(html_table(f"Levels, {when(month)}", head, rows))
+    return "".join(parts) + "</section>\n"
+
+
+def _levels(rows: pd.DataFrame) -> str:
+    """The levels that runs are on, the most frequent first, as HTML."""
+    found = rows[rows["runs"] > 0].sort_values(["runs", "rank"], ascending=[False, True], kind="stable")
+    if found.empty:
+        return '<span class="unsure">has ended</span>'
+    words = [f"{escaped(row['level'])} {100 * row['share']:.0f}%" for row in records(found)]
+    return f'<span class="better">{words[0]}</span>' + "".join(f"; {word}" for word in words[1:])
+
+
+def _survey(answers: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """What members answered: means and consistency of the scales by month, and of each item."""
+    intro = (
+        f"<section><h2>Survey of members</h2>\n<p>{escaped(SURVEY_NOTE)} Items are this package's own, written in the "
+        "manner of coalition surveys; how answers follow from the state, and the size of their error, is assumed. So "
+        "Cronbach's alpha here describes the simulated survey and no real one. It is computed over the respondents of "
+        "all runs together.</p>\n"
+    )
+    if answers.empty:
+        return intro + "<p>Nobody came to the meetings of these months.</p></section>\n"
+    summary = survey_summary(answers)
+    parts = [intro]
+    for month in sorted(int(month) for month in summary["month"].unique()):
+        here = summary[summary["month"] == month]
+        columns: list[tuple[str, bool]] = [("Scale", False)]
+        for name, title in titles.items():
+            rows = here[here["scenario"] == name]
+            asked = f"{int(rows['respondents'].iloc[0])} respondents" if len(rows) else "nobody"
+            columns += [(f"{title}: mean (deviation), {asked}", True), (f"{title}: alpha", True)]
+        lines_of = []
+        for key, scale in SURVEY_SCALES.items():
+            cells = []
+            for place, name in enumerate(titles):
+                row = here[(here["scenario"] == name) & (here["scale"] == key)]
+                mean, alpha = ("none", "none")
+                if len(row):
+                    mean = f"{number(row['mean'].iloc[0])} ({number(row['sd'].iloc[0])})"
+                    alpha = number(row["alpha"].iloc[0])
+                cells.append(data_cell(columns[1 + 2 * place][0], mean, "number"))
+                cells.append(data_cell(columns[2 + 2 * place][0], alpha, "number"))
+            lines_of.append(table_row(escaped(scale.title), cells))
+        parts.append(
+            html_table(f"Scales, {when(month)}: 1 strongly agree, 5 strongly disagree", header_row(columns), lines_of)
+        )
+        parts.append(_items(answers[answers["month"] == month], titles, month))
+    return "".join(parts) + "</section>\n"
+
+
+def _items(answers: pd.DataFrame, titles: Mapping[str, str], month: int) -> str:
+    """The statements with their mean answers, as given."""
+    by_scenario = {name: answers[answers["scenario"] == name] for name in titles}
+    rows = [
+        table_row(
+            f"{escaped(item.statement)} <small class='soft'>({escaped(item.code)})</small>",
+            (
+                data_cell(titles[name], number(float(rows[item.code].mean())), "number")
+                for name, rows in by_scenario.items()
+            ),
+        )
+        for item in SURVEY_ITEMS
+    ]
+    head = header_row([("Statement", False), *((title, True) for title in titles.values())])
+    caption = "Mean answer as given; items whose code ends in r are worded the other way round"
+    listed = html_table(caption, head, rows)
+    return f"<details><summary>Each statement, {escaped(when(month))}</summary>{listed}</details>\n"
+
+
 def log_summary(changes: pd.DataFrame, runs: Mapping[str, int]) -> pd.DataFrame:
     """How often each kind of event happened, and when.
 
@@ -559,12 +659,12 @@ def log_summary(changes: pd.DataFrame, runs: Mapping[str, int]) -> pd.DataFrame:
     Returns:
         A row per scenario and event that occurred, the most frequent first: ``scenario event category per_run
         share_of_runs mean_month``; ``per_run`` is the sum of counts over the number of runs, ``mean_month`` is weighted
-        by counts.
+        by counts. Events of ``ONE_EACH`` count one each.
     """
     found = []
     groups = changes.groupby(["scenario", "event", "category"], sort=False, observed=True)
     for (scenario, event, category), rows in groups:
-        count = rows["count"].to_numpy(float)
+        count = np.ones(len(rows)) if event in ONE_EACH else rows["count"].to_numpy(float)
         total = count.sum()
         if str(scenario) in runs and total > 0.0:
             found.append(

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,12 @@ from cej_sim import compiled, provenance
 from cej_sim.draws import run_key
 from cej_sim.ensemble import Ensemble
 from cej_sim.explaining import differences
-from cej_sim.instruments import change_log
+from cej_sim.instruments import change_log, survey
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
 from cej_sim.parameters import Value
 from cej_sim.population import populate
+from cej_sim.scales import coded, spectra_table
 from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, PARAMETERS, Event, Scenario, encode_events
 from cej_sim.state import KINDS, State
 from cej_sim.warmup import prepare, usable_processors
@@ -365,6 +366,51 @@ def start(scenario: Scenario, key: np.uint64, permuted: int | None = None) -> St
         raise RequestError(f"{scenario.name}: {error}") from error
 
 
+def survey_problems(months: Sequence[int], last: int) -> list[str]:
+    """What is wrong with the months of a survey, a line for each mistake; ``last`` is the last month that is run."""
+    if not months:
+        return ["survey: no month is named; write the months to ask in, such as 24,60"]
+    return [
+        f"survey: {month} is not a month that is run; write whole numbers from 1 to {last}"
+        for month in months
+        if _not_whole(month) or not 1 <= month <= last
+    ]
+
+
+def _answers(
+    scenarios: Mapping[str, Scenario],
+    run_numbers: Sequence[int],
+    seed: int,
+    months: Sequence[int],
+    threads: int,
+    progress: Progress | None,
+    ensemble: Ensemble | None = None,
+) -> pd.DataFrame:
+    """What members answer in some months, ascending, of every scenario and run."""
+    events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
+    answers: dict[tuple[str, int, int], pd.DataFrame] = {}
+
+    def work(task: tuple[int, str], stop: threading.Event) -> None:
+        run, name = task
+        key = key_of(seed, run)
+        scenario = scenarios[name] if ensemble is None else ensemble.apply(scenarios[name], run)
+        state, done = start(scenario, key), 0
+        for month in months:
+            while done < month and not stop.is_set():
+                stretch = min(_STRETCH, month - done)
+                run_months(state, events[name], key, done, np.empty((stretch, len(METRICS))))
+                done += stretch
+            given = survey(state, int(key), month)
+            given.insert(0, "month", month)
+            given.insert(0, "run", run)
+            given.insert(0, "scenario", name)
+            answers[name, run, month] = given
+
+    _each([(run, name) for run in run_numbers for name in scenarios], work, threads, progress)
+    order = [(name, run, month) for name in scenarios for run in run_numbers for month in months]
+    return pd.concat([answers[one] for one in order], ignore_index=True)
+
+
 def key_of(seed: int, run: int) -> np.uint64:
     """The key of a run of a seed, of the type that the kernels were compiled for."""
     return np.uint64(run_key(np.uint64(seed), np.uint64(run)))
@@ -463,6 +509,9 @@ class Result:
             ``predictions.judge`` for their meaning. Empty where they expect nothing.
         against: Scenarios that were run only to judge predictions, by name; no table holds them.
         labels: Words to show in the picture and the report instead of the usual ones; see ``labels.read_labels``.
+        surveyed: The answers of members that are saved and reported, as ``survey`` gives them; None where nobody was
+            asked. See ``with_survey``.
+        ensemble: The parameter sets that the runs went through; None where all had the scenarios' own.
     """
 
     scenarios: dict[str, Scenario]
@@ -472,6 +521,8 @@ class Result:
     predictions: pd.DataFrame = field(kw_only=True)
     against: dict[str, Scenario] = field(kw_only=True, default_factory=dict)
     labels: Labels | None = field(kw_only=True, default=None)
+    surveyed: pd.DataFrame | None = field(kw_only=True, default=None)
+    ensemble: Ensemble | None = field(kw_only=True, default=None)
     _picture: ClassVar[str] = "run.png"
 
     @property
@@ -499,6 +550,52 @@ class Result:
         with self.showing():
             return plots.run_figure(self.monthly, self.titles[name], self._grant_ends(), **self._footer())
 
+    def survey(self, *months: int, threads: int | None = None, progress: Progress | None = None) -> pd.DataFrame:
+        """What members answer to the items of the survey, see ``scales.SURVEY_ITEMS``.
+
+        The runs are computed again, with the same luck, as far as the last of the months.
+
+        Args:
+            months: When they are asked, from 1 to the last month that was run.
+            threads, progress: As for ``simulate``.
+
+        Returns:
+            A row per scenario, run, month and member who came to the meeting of that month; columns ``scenario run
+            month row kind`` and the items, 1 strongly agree to 5 strongly disagree.
+
+        Raises:
+            RequestError: If a month is impossible; a ``ValueError``.
+        """
+        problems = survey_problems(months, self.provenance["months"])
+        if problems:
+            raise RequestError("\n".join(problems))
+        asked = sorted({int(month) for month in months})
+        seed, runs = self.provenance["seed"], range(self.provenance["runs"])
+        threads = usable_processors() if threads is None else threads
+        return _answers(self.scenarios, runs, seed, asked, threads, progress, self.ensemble)
+
+    def with_survey(self, *months: int, progress: Progress | None = None) -> Self:
+        """This result, with a survey of members in these months saved and reported; see ``survey``."""
+        asked = sorted({int(month) for month in months})
+        return replace(
+            self,
+            surveyed=self.survey(*months, progress=progress),
+            provenance={**self.provenance, "survey_months": asked},
+        )
+
+    def spectra(self, *months: int) -> pd.DataFrame:
+        """On which level of four published spectra the runs stand; see ``scales.spectra_table``.
+
+        Args:
+            months: The months to look at; those of the printed table where none is given.
+        """
+        return spectra_table(self.monthly, months or table_months(self.provenance["months"]))
+
+    @property
+    def coded_changes(self) -> pd.DataFrame:
+        """The dated log with a column ``code``, see ``scales.CODES``."""
+        return coded(self.changes)
+
     def _grant_ends(self) -> dict[str, int]:
         """Scenario -> month in which its grant ends for good, where that is within the months run."""
         months = self.provenance["months"]
@@ -523,14 +620,17 @@ class Result:
 
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         """File name -> what writes it at a path."""
-        note = provenance.one_line(self.provenance)
+        note, answers = provenance.one_line(self.provenance), self.surveyed
         predicted: dict[str, Callable[[Path], None]] = {
-            "predictions.csv": lambda path: self.predictions.to_csv(path, index=False, lineterminator="\n")
+            "predictions.csv": lambda path: _write_csv(self.predictions, path)
         }
         return {
             **({} if self.predictions.empty else predicted),
             "monthly.parquet": lambda path: _write_parquet(self.monthly, path, note),
             "changes.parquet": lambda path: _write_parquet(self.changes, path, note),
+            "changes.csv": lambda path: _write_csv(self.coded_changes, path),
+            "spectra.csv": lambda path: _write_csv(self.spectra(), path),
+            **({} if answers is None else {"survey.csv": lambda path: _write_csv(answers, path)}),
             self._picture: lambda path: self.plot().savefig(
                 path, format="png", dpi=100, metadata={"Description": note}
             ),
@@ -563,6 +663,8 @@ class Result:
                 months=table_months(self.provenance["months"]),
                 predictions=self.predictions,
                 prediction_titles=self.all_titles,
+                spectra=self.spectra(),
+                survey=self.surveyed,
             )
 
     def __repr__(self) -> str:
@@ -600,12 +702,16 @@ class Comparison(Result):
     def _writers(self) -> dict[str, Callable[[Path], None]]:
         return {
             **super()._writers(),
-            "comparison.csv": lambda path: self.table.to_csv(path, index=False, lineterminator="\n"),
+            "comparison.csv": lambda path: _write_csv(self.table, path),
         }
 
     def _repr_html_(self) -> str:
         """The table of differences, for notebooks."""
         return f"<p>{html.escape(repr(self))}</p>{self.table.to_html(index=False, max_rows=50)}"
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _write_text(text: str, path: Path) -> None:
@@ -671,7 +777,7 @@ def simulate(
     )
     remarks = comparison_remarks(everybody, chosen) if others else []
     described = _describe(named, runs, seed, chosen, command, remarks, others, ensemble)
-    return Result(named, monthly, changes, described, predictions=predictions, against=others)
+    return Result(named, monthly, changes, described, predictions=predictions, against=others, ensemble=ensemble)
 
 
 def compare(
@@ -725,7 +831,7 @@ def compare(
     table = compare_table(monthly, first, others, table_months(chosen))
     described = _describe(named, runs, seed, chosen, command, remarks, ensemble=ensemble)
     predictions = judge(monthly, predictions_of(named))
-    return Comparison(named, monthly, changes, described, table, predictions=predictions)
+    return Comparison(named, monthly, changes, described, table, predictions=predictions, ensemble=ensemble)
 
 
 def table_months(months: int) -> list[int]:

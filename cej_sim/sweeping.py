@@ -109,7 +109,7 @@ def sweep(
         if part.of > 1:
             title += f" (shard {part})"
         shown = progress(title, "cells", LINE_EVERY) if remaining else nullcontext(lambda *_: None)
-        with _going_on(command(context)), shown as advance:
+        with _going_on(command(context), directory), shown as advance:
             done = runner.sweep(
                 asked,
                 directory,
@@ -134,7 +134,10 @@ def retry(context: typer.Context, directory: Directory, workers: Workers = None,
         if not failed:
             print(f"{directory}: no cell has failed; there is nothing to try again")
             return
-        with _going_on(command(context)), progress(f"{count(failed, 'cell')} again", "cells", LINE_EVERY) as advance:
+        with (
+            _going_on(command(context), Path(directory)),
+            progress(f"{count(failed, 'cell')} again", "cells", LINE_EVERY) as advance,
+        ):
             done = runner.retry(
                 directory,
                 workers=hands,
@@ -180,11 +183,22 @@ def analyze(
 ) -> None:
     """Say what a sweep shows and how surely: tables, pictures and a page in DIR/analysis."""
     with _mistakes():
-        from cej_sim.sweeps import page
+        from cej_sim.sweeps import judging, page
 
         wrong = [text for text in months or [] if not re.fullmatch("[0-9]{1,6}", text)]
         if wrong:
             raise InputError(*(f"--month: {text[:30]} is not a month; write a whole number" for text in wrong))
+        if judging.is_meant(directory):
+            if metrics or months:
+                raise InputError(
+                    "--metric, --month: the hypotheses say which outcomes and months are judged; leave them out"
+                )
+            judged = judging.write(
+                directory, command=command(context), progress=lambda doing: say(f"{directory}: {doing} ...")
+            )
+            show(judging.summary(judged.found, judged.about, judged.cells))
+            show_files([judged.directory / page.PAGE, judged.directory])
+            return
         done = page.write(
             directory,
             metrics=metrics or None,
@@ -200,7 +214,10 @@ def reproduce(
     directory: Directory,
     cell: Annotated[str, typer.Argument(metavar="CELL", help="Number of a cell; see cells.csv.")],
 ) -> None:
-    """Compute a stored cell again and say whether it comes out the same."""
+    """Compute a stored cell again and say whether it comes out the same.
+
+    The exit status is 0 only where it gives the same numbers; a cell that fails, also as it did before, gives 1.
+    """
     with _mistakes():
         from cej_sim.sweeps import runner
 
@@ -210,7 +227,7 @@ def reproduce(
             )
         found = runner.reproduce(directory, int(cell))
     print("\n".join(found.lines))
-    if not found.same:
+    if found.failed or not found.same:
         raise typer.Exit(FAILED)
 
 
@@ -236,18 +253,35 @@ def _mistakes() -> Iterator[None]:
 
 
 @contextmanager
-def _going_on(again: str) -> Iterator[None]:
-    """Say how to go on after an interruption."""
+def _going_on(again: str, directory: Path) -> Iterator[None]:
+    """Say after an interruption how far it is, how to see that, and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Stop("", f"Stopped; what is done is kept. To go on: {again}", status=INTERRUPTED) from None
+        lines = [*_half_done(directory), f"Stopped; what is done is kept. To go on: {again}"]
+        raise Stop("", *lines, status=INTERRUPTED) from None
     except RuntimeError as error:
         from cej_sim.sweeps.store import SweepFailure
 
         if isinstance(error, SweepFailure):
             raise Stop(f"{error}; what is done is kept. Then, to go on: {again}") from error
         raise
+
+
+def _half_done(directory: Path) -> list[str]:
+    """How far a sweep is that was stopped, and how to see it, in lines; none where nothing can be seen yet."""
+    from cej_sim.sweeps.store import Sweep, SweepError, SweepFailure
+
+    try:
+        found = Sweep(directory)
+        done, failed = found.ledger.counts()
+    except (SweepError, SweepFailure):
+        return []
+    cells = len(found.shard.cells(len(found.plan)))
+    lines = [f"{done:,} of {cells:,} cells done" + (f", {failed:,} failed" if failed else "")]
+    if done:
+        lines.append(f"To see what they show so far: cej-sim analyze {shlex.quote(str(directory))}")
+    return lines
 
 
 def _workers(text: str | None) -> int | None:
@@ -300,15 +334,19 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
     print(f"{design.title}: {design.kind.replace('_', ' ')} design")
     print(f"  cells      {found.cells:,}" + (f" (shard {shard})" if shard.of > 1 else ""))
     print(f"  scenarios  {found.scenarios} in each cell")
-    print(f"  runs       {span(*found.runs, lambda number: f'{number:,}')} of {design.months} months")
+    if design.ensemble is not None:
+        print(f"  sets       {len(design.ensemble)} of parameters, gone through run by run")
+    most = "up to " if design.hypotheses else ""
+    print(f"  runs       {span(*found.runs, lambda number: f'{number:,}')} of {most}{design.months} months")
     if design.probes:
         print(f"  probes     {len(design.probes)} in each cell")
-    print(f"  time       about {span(*found.seconds, duration)}")
-    print(f"  disk       about {found.bytes / 1e6:,.1f} MB ({free / 1e9:,.1f} GB free)")
-    if found.problem:
-        say(f"Note: {found.problem}.")
+    if found.measured:
+        print(f"  time       about {span(*found.seconds, duration)}")
+        print(f"  disk       about {found.bytes / 1e6:,.1f} MB ({free / 1e9:,.1f} GB free)")
     if found.bytes > free:
         say(f"Note: there is not enough room for that in {directory}.")
+    if found.problem:
+        raise Stop(f"This was tried, and failed: {found.problem}")
 
 
 def _report(done: Sweep) -> None:

@@ -21,7 +21,7 @@ RAISES, KILLS, ENDS, HANGS = 3, 5, 7, 11
 MENDED = "CEJ_TEST_MENDED"
 
 
-def cheap(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+def cheap(plan: Plan, cell: int) -> Cell:
     """Numbers made from the cell's number, with a missing one and a probe."""
     design = plan.design
     luck = np.random.Generator(np.random.Philox(cell))
@@ -32,7 +32,7 @@ def cheap(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
     return Cell(rows, probes)
 
 
-def faulty(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+def faulty(plan: Plan, cell: int) -> Cell:
     """As ``cheap``, but for four cells."""
     if not Path(os.environ[MENDED]).exists():
         if cell == RAISES:
@@ -43,42 +43,46 @@ def faulty(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
             os._exit(3)
         if cell == HANGS:
             threading.Event().wait()
-    return cheap(plan, cell, stop)
+    return cheap(plan, cell)
 
 
-def patient(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
-    """As ``cheap``, but hangs until it is asked to give up."""
-    if cell == HANGS and stop is not None:
-        stop.wait()
-    return cheap(plan, cell, stop)
-
-
-def announced(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+def announced(plan: Plan, cell: int) -> Cell:
     """As ``cheap``, but the first tells a pipe its process's number, and waits for the end."""
     with open(os.environ[MENDED], "w") as pipe:
         print(os.getpid(), file=pipe)
     threading.Event().wait()
-    return cheap(plan, cell, stop)
+    return cheap(plan, cell)
 
 
-def slow(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+#: The first cell at which ``stuck`` waits.
+STUCK = 5
+
+
+def stuck(plan: Plan, cell: int) -> Cell:
+    """As ``cheap`` at first, then as ``announced``."""
+    return cheap(plan, cell) if cell < STUCK else announced(plan, cell)
+
+
+def treacherous(plan: Plan, cell: int) -> Cell:
+    """As ``faulty``, but where that kills its worker it also kills the process that started it."""
+    if cell == KILLS and not Path(os.environ[MENDED]).exists():
+        os.kill(os.getppid(), signal.SIGKILL)
+    return faulty(plan, cell)
+
+
+def slow(plan: Plan, cell: int) -> Cell:
     """As ``cheap``, but takes a few hundredths of a second of work."""
     for _ in range(20):
         np.linalg.svd(np.random.default_rng(cell).random((60, 60)))
-    return cheap(plan, cell, stop)
-
-
-def deadly(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
-    """As ``faulty``, without cells that end or hang."""
-    return cheap(plan, cell, stop) if cell in (ENDS, HANGS) else faulty(plan, cell, stop)
+    return cheap(plan, cell)
 
 
 #: Libraries that computing cells does not need.
 HEAVY = ("mesa", "matplotlib", "networkx", "solara")
 
 
-def loaded(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+def loaded(plan: Plan, cell: int) -> Cell:
     """The model's own numbers, and how many libraries the worker has loaded that it does not need."""
-    found = compute_cell(plan, cell, stop)
+    found = compute_cell(plan, cell)
     count = sum(name in sys.modules for name in HEAVY)
     return found._replace(probes=[Probed(plan.design.names[0], 0, "loaded", "libraries", -1, float(count))])

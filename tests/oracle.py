@@ -102,7 +102,9 @@ class DrawTable:
 # Forms
 
 
-def s_curve(z: float) -> float:
+def response(z: float, form: str) -> float:
+    if form == "straight":
+        return within((1.0 + z) / 2.0, 0.0, 1.0)
     return (1.0 + z / sqrt(1.0 + z * z)) / 2.0
 
 
@@ -213,7 +215,7 @@ class Person(mesa.Agent):
         for name, value in attributes.items():
             setattr(self, name, value)
         self.neighbors: list[tuple[Person, Tie]] = []
-        self.came = False
+        self.came = self.talked = False
 
     def draw(self, stream: int) -> float:
         return self.model.draws.uniform(self.draw_id, self.model.month, stream)
@@ -284,12 +286,14 @@ class Person(mesa.Agent):
 
     def accepts(self) -> bool:
         personal = 0.6 if self.model.rules.convene_invitation == "one_to_one" else 0.0
-        return self.draw(streams.ACCEPT) < s_curve(2.0 * (self.willingness() + personal))
+        z = self.willingness() + personal
+        return self.draw(streams.ACCEPT) < response(2.0 * z, self.model.rules.coefficients_response_form)
 
     def comes(self) -> bool:
         if self.paid:
             return self.draw(streams.ATTEND) < 0.8 * self.engagement
-        return self.draw(streams.ATTEND) < s_curve(2.0 * self.willingness())
+        form = self.model.rules.coefficients_response_form
+        return self.draw(streams.ATTEND) < response(2.0 * self.willingness(), form)
 
     # Deliberate
 
@@ -346,7 +350,12 @@ class Person(mesa.Agent):
                 self.leader = False
                 self.agency = max(0.0, self.agency - 0.15)
         else:
-            practice = self.present * (0.3 + 0.7 * self.model.coalition.tasks) + 0.3 * self.met
+            learning = rules.mechanisms_learning_by_doing * self.model.coalition.tasks
+            practice = self.present * (0.3 + 0.7 * learning)
+            if self.talked:
+                practice += 0.3 * rules.mechanisms_one_to_ones
+            elif self.met:
+                practice += 0.3 * rules.mechanisms_service_contact
             chance = rules.coefficients_emergence * self.agency * self.skill * practice * (1.0 + 2.0 * training)
             if self.draw(streams.EMERGE) < chance:
                 self.leader = True
@@ -382,7 +391,8 @@ class Person(mesa.Agent):
 
     def walks_out(self) -> bool:
         rules = self.model.rules
-        chance = rules.coefficients_walk_out * s_curve(6.0 * (rules.mechanisms_grievance * self.grievance - 0.8))
+        sore = 6.0 * (rules.mechanisms_grievance * self.grievance - 0.8)
+        chance = rules.coefficients_walk_out * response(sore, rules.coefficients_response_form)
         if self.paid:
             chance += 0.05 * max(0.0, 0.35 - self.engagement)
         return self.draw(streams.WALK_OUT) < chance
@@ -401,7 +411,8 @@ class Person(mesa.Agent):
             + 0.6 * (mean(self.belief) - 0.4)
             + rules.mechanisms_popular_pressure * 1.2 * pressure
         )
-        return self.model.draws.uniform(self.draw_id, number, streams.BALLOT) < s_curve(4.0 * z)
+        form = self.model.rules.coefficients_response_form
+        return self.model.draws.uniform(self.draw_id, number, streams.BALLOT) < response(4.0 * z, form)
 
     # Experience
 
@@ -1022,7 +1033,7 @@ class Oracle(mesa.Model):
                 group.gap[k] = within(gap - closed + issue.regrowth * (1.0 - gap), 0.0, 1.0)
 
         for person in self.people:
-            person.met = False
+            person.met = person.talked = False
         contact = rules.mechanisms_service_contact
         for table in self.tables:
             amount = 8.0 * rules.serve_recruit * programs / len(self.tables)
@@ -1087,7 +1098,7 @@ class Oracle(mesa.Model):
                 for person in table.unpaid
             }
             for person in highest(score, number):
-                person.met = True
+                person.met = person.talked = True
                 person.build(0.10 * gain, 0.08 * gain, 0.03 * gain, 0.04 * gain)
                 for other, tie in person.neighbors:
                     if isinstance(other, Organizer) and other.active:
@@ -1181,7 +1192,11 @@ class Oracle(mesa.Model):
         """Push for the next policy, and win it at its own time."""
         rules = self.rules
         lead = max(0.0, issue.pressure - issue.opposition)
-        issue.survival *= 1.0 - rules.coefficients_hazard * lead / (issue.pressure + issue.opposition + 0.05)
+        if rules.coefficients_hazard_form == "absolute":
+            push = min(1.0, lead)
+        else:
+            push = lead / (issue.pressure + issue.opposition + 0.05)
+        issue.survival *= 1.0 - rules.coefficients_hazard * push
         if issue.survival < self.draws.uniform(issue.number, issue.wins, streams.POLICY):
             issue.wins += 1
             issue.survival = 1.0
@@ -1219,7 +1234,7 @@ class Oracle(mesa.Model):
             c.boldness *= 1.0 - rules.mechanisms_cuts * 0.5 * (1.0 - own)
         else:
             c.boldness += 0.02 * (1.0 - c.boldness)
-        self.challenge(own)
+        self.challenge()
 
         self.naming_kept_now = rules.mechanisms_naming * rules.convene_naming * c.hours_kept
         for person in self.institutions:
@@ -1247,12 +1262,12 @@ class Oracle(mesa.Model):
         """What each of those at a table, the backbone among them, would have of its weight if all had the same."""
         return table.share / (1 + sum(person.present for person in table.people)) if table.decided else 0.0
 
-    def challenge(self, own: float) -> None:
+    def challenge(self) -> None:
         rules, c = self.rules, self.coalition
         c.challenged = 0.0
         for table in self.tables:
             share = mean([person.mobilized for person in table.unpaid])
-            chance = rules.mechanisms_contention * rules.coefficients_challenge * c.boldness * (0.25 + own) * share
+            chance = rules.mechanisms_contention * rules.coefficients_challenge * c.boldness * share
             if self.draws.uniform(table.number, self.month, streams.CHALLENGE) >= min(0.5, chance):
                 continue
             provocation = {
@@ -1352,12 +1367,13 @@ class Oracle(mesa.Model):
         rules, c = self.rules, self.coalition
         conflict = c.controversy / (1.0 + c.controversy)
         grievance = mean([person.grievance for person in self.members])
-        p = s_curve(
+        p = response(
             2.0
             + 4.0 * (c.seen - rules.coefficients_bar)
             - 3.0 * rules.mechanisms_controversy * (1.0 - rules.funder_tolerance) * conflict
             - 2.0 * (1.0 - rules.funder_readiness) * grievance
-            - 4.0 * rules.funder_power_shift * max(0.0, 0.5 - c.resident_say)
+            - 4.0 * rules.funder_power_shift * max(0.0, 0.5 - c.resident_say),
+            rules.coefficients_response_form,
         )
         return self.draws.uniform(0, self.month, streams.RENEWAL) < 1.0 - rules.mechanisms_judgment * (1.0 - p)
 

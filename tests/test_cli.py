@@ -68,7 +68,7 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert "month 30" in out
     assert "The old way" in out
     written = [line.strip() for line in out.splitlines() if line.startswith("  here")]
-    assert len(written) == 6
+    assert len(written) == 8
     assert all(Path(name).is_file() for name in written)
     assert "The old way and The new way, 2 runs each ..." in err
     assert max(map(len, out.splitlines())) <= 100
@@ -100,11 +100,13 @@ def test_run_writes_below_results_by_default(capsys: pytest.CaptureFixture[str])
     out, _ = capsys.readouterr()
     assert "The old way" in out
     assert sorted(path.name for path in Path("results/old").iterdir()) == [
+        "changes.csv",
         "changes.parquet",
         "monthly.parquet",
         "provenance.json",
         "report.html",
         "run.png",
+        "spectra.csv",
     ]
 
 
@@ -295,10 +297,11 @@ def test_help_is_light() -> None:
         status = [cli.status(words) for words in ([], ["--help"], ["compare", "--help"], ["nonsense"])]
         print(status, [name for name in sys.argv[1:] if name in sys.modules])
     """
-    out, _ = in_a_process(*HEAVY, code=code).communicate(timeout=60)
+    out, _ = in_a_process(*HEAVY, "rich", "pygments", code=code).communicate(timeout=60)
     assert out.splitlines()[-1] == "[0, 0, 0, 2] []"
     for command in ("list", "check", "run", "compare"):
         assert command in out
+    assert "Compute a stored cell again and say whether it comes out the same." in " ".join(out.split())
 
 
 def test_importing_the_package_is_light() -> None:

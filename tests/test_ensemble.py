@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from worlds import SMALL, shipped
 
+import cej_sim
 from cej_sim import cli, reading
-from cej_sim.ensemble import Ensemble, EnsembleError
+from cej_sim.ensemble import SHIPPED, Ensemble, EnsembleError
 from cej_sim.parameters import Value
 from cej_sim.runs import compare, simulate
-from cej_sim.scenario import PARAMETERS, Scenario, defaults
+from cej_sim.scenario import PARAMETERS, Scenario, defaults, value_problem
 
 PATHS = ("coefficients.hazard", "coefficients.emergence")
 VALUES = np.array([[0.02, 0.01], [0.05, 0.03], [0.08, 0.05]])
@@ -109,6 +110,14 @@ def test_without_an_ensemble_nothing_changes():
     assert not plain.provenance["warnings"]
 
 
+def test_a_survey_asks_the_people_of_the_same_runs():
+    scenario = small("community_led")
+    asked = simulate(scenario, runs=2, seed=4, ensemble=SETS).survey(12)
+    second = simulate(SETS.apply(scenario, 1), runs=2, seed=4).survey(12)
+    mine, alone = (one[one["run"] == 1].reset_index(drop=True) for one in (asked, second))
+    pd.testing.assert_frame_equal(mine, alone)
+
+
 def test_results_say_what_their_intervals_carry():
     result = compare(small("collective_impact"), small("community_led"), runs=3, ensemble=SETS)
     (remark,) = result.provenance["warnings"]
@@ -185,3 +194,27 @@ def test_a_wrong_file_is_named_on_the_command_line(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     assert cli.status(["run", "community_led", "--ensemble-file", "none.csv"]) == 2
     assert "--ensemble-file: none.csv: cannot be read" in capsys.readouterr().err
+
+
+# What is shipped
+
+
+@pytest.fixture(scope="module")
+def ours() -> Ensemble:
+    return Ensemble.read()
+
+
+def test_the_shipped_sets_are_many_and_within_bounds(ours):
+    assert len(ours) >= 200
+    assert "Ensemble" in cej_sim.__all__
+    for path, column in zip(ours.parameters, ours.values.T, strict=True):
+        assert all(value_problem(PARAMETERS[path], value) is None for value in column.tolist())
+        assert len(set(column.tolist())) > 50, path
+
+
+def test_the_shipped_sets_say_how_they_were_made(ours):
+    said = json.loads(SHIPPED.with_suffix(".json").read_text())
+    assert said["members"] == len(ours)
+    assert list(said["parameters"]) == list(ours.parameters)
+    for key in ("patterns_sha256", "hypotheses_sha256", "seed", "versions", "distance", "tried"):
+        assert said[key] is not None

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from cej_sim.ensemble import SHIPPED
 from cej_sim.sweeps.design import KINDS_OF_DESIGN, Plan
 from cej_sim.sweeps.reading import read_design
 
 ROOT = Path(__file__).resolve().parents[1]
-DESIGNS = sorted((ROOT / "experiments").glob("*/design.yaml"))
+#: Those that ask for the package's own parameter sets can be read once these are there.
+DESIGNS = [
+    path
+    for path in sorted((ROOT / "experiments").glob("*/design.yaml"))
+    if SHIPPED.is_file() or "\nensemble: true" not in path.read_text(encoding="utf-8")
+]
 
 
 def test_there_are_enough() -> None:

@@ -166,7 +166,8 @@ def test_each_choice_reads_differently(path):
     motion = (Event(12, "motion", (("governance.convene.naming", 0.5), ("governance.decide.votes.residents", 0.6))),)
     texts = [told(plain({path: word}, events=motion)) for word in PARAMETERS[path].choices]
     assert len(set(texts)) == len(texts)
-    assert not any("Not as usual" in text for text in texts)
+    # Forms of the equations are no rules of a coalition: that they differ from the usual is all there is to tell.
+    assert path.startswith("coefficients.") or not any("Not as usual" in text for text in texts)
 
 
 def other_values(path: str) -> list[Value]:

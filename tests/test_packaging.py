@@ -84,7 +84,8 @@ def test_the_wheel_holds_the_package_and_the_scenarios_only(built):
     names = sorted(zipfile.ZipFile(built["wheel"]).namelist())
     plain = [name for name in names if ".dist-info/" not in name]
     files = [*SCENARIOS, "scenario.schema.json"]
-    assert plain == sorted([*MODULES, *(f"cej_sim/scenarios/{name}" for name in files)])
+    sets = ["cej_sim/ensemble.csv", "cej_sim/ensemble.json"]
+    assert plain == sorted([*MODULES, *sets, *(f"cej_sim/scenarios/{name}" for name in files)])
     assert f"cej_sim-{VERSION}.dist-info/licenses/LICENSE" in names
     with zipfile.ZipFile(built["wheel"]) as archive:
         assert "cej-sim = cej_sim.cli:main" in archive.read(f"cej_sim-{VERSION}.dist-info/entry_points.txt").decode()
@@ -125,6 +126,9 @@ def test_an_installed_wheel_finds_its_own_scenarios(built, tmp_path):
     place = unpacked(built["wheel"], tmp_path / "site")
     (tmp_path / "elsewhere").mkdir()
     file, version, found = look_from([place], tmp_path / "elsewhere")
+    look = f"import sys; sys.path[:0] = [{str(place)!r}]; import cej_sim; print(len(cej_sim.Ensemble.read()))"
+    done = subprocess.run([sys.executable, "-I", "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 200
     assert Path(file) == place / "cej_sim" / "__init__.py"
     assert version == VERSION
     assert sorted(f"{name}.yaml" for name in found) == SCENARIOS

@@ -442,6 +442,20 @@ def test_summary_of_the_log() -> None:
     assert "Members left (conflict) never 2.0 a run, in 50% of runs, month 30" in text
 
 
+def test_counts_that_are_no_numbers_of_events_count_one_each() -> None:
+    """The third policy on an issue is one policy, and a wave of forty people is one wave."""
+    columns = ["scenario", "run", "month", "event", "category", "subject", "count", "text"]
+    rows = [
+        ("ci", 0, 10, "policy_won", "community change", "rent", 1, ""),
+        ("ci", 0, 30, "policy_won", "community change", "rent", 2, ""),
+        ("ci", 1, 20, "mobilization_peak", "community action", "", 40, ""),
+        ("ci", 1, 20, "residents_left", "membership", "", 3, ""),
+    ]
+    summary = report.log_summary(pd.DataFrame(rows, columns=columns), {"ci": 2}).set_index("event")
+    assert summary["per_run"].to_dict() == {"residents_left": 1.5, "policy_won": 1.0, "mobilization_peak": 0.5}
+    assert summary.loc["policy_won", "mean_month"] == 20.0
+
+
 def test_a_row_of_rules_must_fit() -> None:
     with pytest.raises(ValueError, match="seats needs a value for each of 2 scenarios"):
         report.html_report(synthetic(months=12), TITLES, seed=0, version="1", differences=[("seats", 1)])

@@ -24,6 +24,7 @@ from cej_sim.metrics import NAMES
 from cej_sim.network_files import read_network
 from cej_sim.predictions import COLUMNS as PREDICTION_COLUMNS
 from cej_sim.provenance import RESULT_FILES
+from cej_sim.scales import ITEM_CODES
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -169,7 +170,7 @@ def test_the_table_of_phases_is_the_codes_own():
 
 def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     both = cej_sim.compare(cej_sim.load("community_led"), cej_sim.load(desk / "my_guess.yaml"), runs=2, months=3)
-    both.save(tmp_path)
+    both.with_survey(2).save(tmp_path)
     written = {path.name for path in tmp_path.iterdir()}
     told = {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in rows_of("Where results go")}
     assert set(told) == written
@@ -178,6 +179,9 @@ def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     assert told["comparison.csv"] == list(COLUMNS) == list(pd.read_csv(tmp_path / "comparison.csv").columns)
     assert told["predictions.csv"] == list(PREDICTION_COLUMNS)
     assert told["predictions.csv"] == list(pd.read_csv(tmp_path / "predictions.csv").columns)
+    for name in ("changes.csv", "spectra.csv"):
+        assert told[name] == list(pd.read_csv(tmp_path / name).columns)
+    assert [*told["survey.csv"], *ITEM_CODES] == list(pd.read_csv(tmp_path / "survey.csv").columns)
     assert told["changes.parquet"] == list(pd.read_parquet(tmp_path / "changes.parquet").columns)
     assert [*told["monthly.parquet"], *NAMES] == list(pd.read_parquet(tmp_path / "monthly.parquet").columns)
 

@@ -297,6 +297,7 @@ def test_a_failing_run_fails_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_saved(both: runs.Comparison, saved: Path) -> None:
     names = ["monthly.parquet", "changes.parquet", "comparison.png", "report.html", "comparison.csv", "provenance.json"]
+    names += ["changes.csv", "spectra.csv"]
     assert sorted(path.name for path in saved.iterdir()) == sorted(names)
     stored = pq.read_table(saved / "monthly.parquet")
     assert stored.schema.names == ["scenario", "run", "month", *NAMES]
@@ -338,8 +339,8 @@ def test_only_our_own_results_are_overwritten(both: runs.Comparison, saved: Path
     (out / "my notes.txt").write_text("keep")
     cej.simulate(A, runs=1, months=3).save(out)
     # The comparison's own files would belie the newer result.
-    files = ["changes.parquet", "monthly.parquet", "my notes.txt", "provenance.json", "report.html", "run.png"]
-    assert sorted(path.name for path in out.iterdir()) == files
+    files = ["changes.csv", "changes.parquet", "monthly.parquet", "my notes.txt", "provenance.json", "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == [*files, "run.png", "spectra.csv"]
     assert (out / "my notes.txt").read_text() == "keep"
     assert pd.read_parquet(out / "monthly.parquet")["month"].max() == 3
 

@@ -127,7 +127,7 @@ def test_blocks_do_not_matter(monkeypatch) -> None:
     rows = rows_of(cells, lambda *_: rng.random(), ("a", "b"), (24, 60))
     one = study("full_factorial", factors, ("a", "b"), (24, 60), baseline=0)
     whole = analyze(one, cells, [rows])
-    monkeypatch.setattr(analysis, "_ROWS", 25)
+    monkeypatch.setattr(analysis.tables, "_ROWS", 25)
     for size in (1, 7, 60, 1000):
         parts = analyze(one, cells, [rows.iloc[i : i + size] for i in range(0, len(rows), size)])
         for name, table in whole.tables.items():
@@ -148,7 +148,7 @@ def test_rows_that_do_not_belong_are_refused(monkeypatch) -> None:
     one = study("grid", factors)
     with pytest.raises(ValueError, match="twice"):
         analyze(one, cells, [pd.concat([rows.iloc[:1], rows])])
-    monkeypatch.setattr(analysis, "_ROWS", 2)
+    monkeypatch.setattr(analysis.tables, "_ROWS", 2)
     with pytest.raises(ValueError, match="one piece"):
         analyze(one, cells, [pd.concat([rows.iloc[:3], rows.iloc[5:], rows.iloc[3:5]])])
     monkeypatch.undo()
@@ -399,6 +399,134 @@ def test_rank_correlations() -> None:
     assert found.importance("a", "burden", 24).index[0] == "x0"
 
 
+# Probes
+
+
+def probes_of(cells, names, runs: int, influence, area=None) -> pd.DataFrame:
+    """Stored numbers of probes: influence at months 12 and 24; with ``area`` the loop of burden, whose drift is 0.5."""
+    rows = []
+    for cell, (s, name), run in product(cells["cell"], enumerate(names), range(runs)):
+        for month in (12, 24):
+            rows.append((cell, name, run, "causal_influence", "resident", month, influence(cell, s, run) * month / 24))
+        if area is not None:
+            drift = 0.5 + LUCK[run]
+            rows.append((cell, name, run, "irreversibility_area", "burden", -1, area(cell, s, run) + drift))
+            rows.append((cell, name, run, "irreversibility_drift", "burden", -1, drift))
+    columns = ["cell", "scenario", "run", "probe", "metric", "month", "value"]
+    return pd.DataFrame(rows, columns=columns).sample(frac=1.0, random_state=1)
+
+
+def with_probes(kind, factors, cells, names, probes, **more):
+    rows = rows_of(cells, lambda *_: 0.5, names)
+    found = analyze(study(kind, factors, names, **more), cells, [rows])
+    analysis.summarize_probes(found, probes)
+    return found
+
+
+def test_probes_are_paired_within_runs() -> None:
+    """Luck that both scenarios share cancels; the mean and its interval are those of a t test."""
+    from scipy.stats import ttest_1samp
+
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)])
+    own = np.random.default_rng(8).normal(size=(2, 10))
+
+    def influence(cell, s, run):
+        return math.nan if (cell, s, run) == (1, 1, 3) else 2.0 + 5.0 * LUCK[run] + s * (1.0 + cell + own[cell, run])
+
+    found = with_probes("grid", factors, cells, ("a", "b"), probes_of(cells, ("a", "b"), 10, influence))
+    table = found.tables["probe_differences"]
+    assert list(table["month"].unique()) == [24]  # month 12 was not analyzed
+    for cell, left in ((0, range(10)), (1, [run for run in range(10) if run != 3])):
+        row = at(table, cell=cell).iloc[0]
+        interval = ttest_1samp(1.0 + cell + own[cell][list(left)], 0.0).confidence_interval()
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+        assert row["difference"] == pytest.approx(1.0 + cell + own[cell][list(left)].mean())
+        assert row["b"] - row["a"] == pytest.approx(row["difference"])
+        assert row["runs"] == len(left)
+        assert row["x"] == 1.0 + cell
+    levels = at(found.tables["probes"], cell=0, scenario="a").iloc[0]
+    interval = ttest_1samp(2.0 + 5.0 * LUCK[:10], 0.0).confidence_interval()
+    assert (levels["ci_low"], levels["ci_high"]) == pytest.approx((interval.low, interval.high))
+    assert levels["sd"] == pytest.approx((5.0 * LUCK[:10]).std(ddof=1))
+    counted = at(found.tables["verdicts"], table="probe_differences").iloc[0]
+    assert counted["intervals"] == 2
+    assert counted["sure"] == ((table["ci_low"] > 0) | (table["ci_high"] < 0)).sum()
+
+
+def test_what_stays_behind_is_the_area_less_the_drift_of_the_same_run() -> None:
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)])
+    probes = probes_of(cells, ("a", "b"), 6, lambda *_: 0.2, lambda cell, s, run: -0.3 + 0.1 * s * cell)
+    found = with_probes("grid", factors, cells, ("a", "b"), probes)
+    net = at(found.tables["probes"], probe=analysis.NET).set_index(["cell", "scenario"])
+    np.testing.assert_allclose(net["mean"], [-0.3, -0.3, -0.3, -0.2])
+    np.testing.assert_allclose(net["ci_high"], net["ci_low"], atol=1e-12)
+    assert (net["month"] == -1).all()
+    differences = at(found.tables["probe_differences"], probe=analysis.NET).set_index("cell")
+    assert differences["difference"].tolist() == pytest.approx([0.0, 0.1])
+    assert differences["verdict"].tolist() == ["no difference", "b higher"]
+    assert at(found.tables["probe_differences"], probe="causal_influence")["verdict"].unique() == ["no difference"]
+
+
+def test_probes_of_an_ablation_are_swaps() -> None:
+    factors = two_level(2)
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2))
+    worth = {0: 0.0, 1: 3.0, 2: 1.0, 3: 7.0}  # neither, x1, x0, both
+    probes = probes_of(cells, ("A_to_B",), 8, lambda cell, s, run: worth[cell] + LUCK[run])
+    found = with_probes("ablation", factors, cells, ("A_to_B",), probes, baseline=0)
+    swaps = found.tables["probe_swaps"].set_index(["factor", "direction"])
+    effects = {key: round(value, 9) for key, value in swaps["effect"].items()}
+    assert effects == {
+        ("all together", "all"): 7.0,
+        ("x0", analysis.INTO_A): 1.0,
+        ("x0", analysis.OUT_OF_B): 4.0,
+        ("x1", analysis.INTO_A): 3.0,
+        ("x1", analysis.OUT_OF_B): 6.0,
+    }
+    assert set(swaps["verdict"]) == {"b higher"}
+    against = found.tables["probes_against_baseline"]
+    assert against["difference"].tolist() == pytest.approx([3.0, 1.0, 7.0])
+    assert "probe_differences" not in found.tables
+
+
+def test_probes_with_luck_of_their_own_are_not_paired_with_the_baseline() -> None:
+    from scipy.stats import ttest_ind
+
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)])
+    values = np.random.default_rng(6).normal(size=(2, 9)) * [[1.0], [3.0]]
+    probes = probes_of(cells, ("a",), 9, lambda cell, s, run: values[cell, run])
+    found = with_probes("one_at_a_time", factors, cells, ("a",), probes, baseline=0, common_luck=False)
+    row = found.tables["probes_against_baseline"].iloc[0]
+    interval = ttest_ind(values[1], values[0], equal_var=False).confidence_interval()
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_probes_that_do_not_belong_are_refused() -> None:
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)])
+    probes = probes_of(cells, ("a",), 2, lambda *_: 1.0)
+    for wrong, message in (
+        (probes.assign(scenario="z"), "a cell or a scenario"),
+        (probes.assign(cell=9), "a cell or a scenario"),
+        (pd.concat([probes, probes]), "twice"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            with_probes("grid", factors, cells, ("a",), wrong)
+    assert "probes" not in with_probes("grid", factors, cells, ("a",), probes.iloc[:0]).tables
+
+
+def test_intervals_of_probe_differences_cover() -> None:
+    """Nineteen of twenty hold the truth: 800 cells, whose standard error is 0.8 points."""
+    factors = (Factor("x", low=0.0, high=800.0),)
+    cells = cells_of(factors, [(float(i),) for i in range(800)])
+    noise = np.random.default_rng(12).normal(size=(800, 2, 8))
+    probes = probes_of(cells, ("a", "b"), 8, lambda cell, s, run: 0.7 * s + LUCK[run] + noise[cell, s, run])
+    table = with_probes("list", factors, cells, ("a", "b"), probes).tables["probe_differences"]
+    assert 0.92 <= ((table["ci_low"] <= 0.7) & (table["ci_high"] >= 0.7)).mean() <= 0.98
+
+
 # What is missing
 
 
@@ -592,7 +720,7 @@ def sobol_covered(name: str, rows: int, repetitions: int, second_order: bool, se
     rng = np.random.default_rng(seed)
     function, truth = {"ishigami": ishigami, "G": sobol_g}[name], true_indices(name)
     count = len(truth["S1"])
-    drawn = analysis._Resamples(seed)
+    drawn = analysis.sobol._Resamples(seed)
     hits = {index: np.zeros(count) for index in truth}
     for repetition in range(repetitions):
         a, b = rng.uniform(-np.pi, np.pi, size=(2, rows, count))
@@ -600,7 +728,7 @@ def sobol_covered(name: str, rows: int, repetitions: int, second_order: bool, se
         mixed += [np.where(np.arange(count) == i, a, b) for i in range(count)] if second_order else []
         y = function(np.stack([a, *mixed, b], axis=1).reshape(-1, count))
         if repetition % 20 == 0:  # other resamples now and then: they are not what chance is about here
-            drawn = analysis._Resamples(seed + 1 + repetition)
+            drawn = analysis.sobol._Resamples(seed + 1 + repetition)
         found = analysis.sobol_intervals(y, count, second_order, drawn.of(rows))
         for index, true in truth.items():
             low, high = found[index]
@@ -638,13 +766,13 @@ def test_sobol_intervals_are_of_the_estimates_of_salib() -> None:
             np.testing.assert_allclose(bound, expected[name], rtol=1e-9)
     table = np.random.default_rng(3).random((32, 4))
     table[:, 2] = table[:, 0]
-    low, high = analysis.sobol_intervals(table.ravel(), 2, False, analysis._Resamples(1).of(32))["ST"]
+    low, high = analysis.sobol_intervals(table.ravel(), 2, False, analysis.sobol._Resamples(1).of(32))["ST"]
     assert low[1] == high[1] == 0.0
     rare = np.zeros((16, 3))
     rare[:, 0] = rare[:, 2] = np.arange(16)
     rare[:, 1] = rare[:, 0]
     rare[3, 1] += 1.0
-    low, high = analysis.sobol_intervals(rare.ravel(), 1, False, analysis._Resamples(1).of(16))["ST"]
+    low, high = analysis.sobol_intervals(rare.ravel(), 1, False, analysis.sobol._Resamples(1).of(16))["ST"]
     assert high[0] == 1.0
 
 

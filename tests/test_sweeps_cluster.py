@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,19 @@ class Cluster:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def computing(self) -> set[int]:
+        """The processes that compute cells beside the workers."""
+        sessions = {process.pid for process in self.processes}
+        found = set()
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                session = int((entry / "stat").read_text().rpartition(")")[2].split()[3])
+                if session in sessions and b"cej_sim.sweeps import worker" in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+            except OSError:  # it has ended meanwhile
+                continue
+        return found
+
 
 @pytest.fixture
 def dask(tmp_path: Path) -> Iterator[Cluster]:
@@ -75,22 +89,81 @@ def dask(tmp_path: Path) -> Iterator[Cluster]:
     made.stop()
 
 
+FAILING = {
+    computing.RAISES: "ValueError: the votes add up to nothing",
+    computing.KILLS: "killed its worker (signal 9)",
+    computing.ENDS: "ended its worker (exit status 3)",
+    computing.HANGS: "took longer than the time limit of 1 seconds",
+}
+
+
+def errors(sweep: store.Sweep) -> dict[int, str]:
+    return sweep.cells.set_index("cell")["error"].dropna().to_dict()
+
+
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_content_though_workers_are_killed(dask: Cluster) -> None:
-    design = replace(grid(14), time_limit=60.0)
-    seen: list[runner.Count] = []
-    sweep = runner.sweep(design, "out", scheduler=dask.address, compute=computing.deadly, progress=seen.append)
-    errors = sweep.cells.set_index("cell")["error"].dropna().to_dict()
-    assert errors == {
-        computing.RAISES: "ValueError: the votes add up to nothing",
-        computing.KILLS: "killed its workers (KilledWorker)",
-    }
-    assert seen[-1] == runner.Count(12, 2, 14)
+def test_cells_on_a_cluster_fail_as_they_do_here(dask: Cluster) -> None:
+    """They raise, kill, end and hang; the workers of Dask stay, and the processes beside them are gone at the end."""
+    import distributed
+
+    design = replace(grid(14), time_limit=1.0)
+    with distributed.Client(dask.address, set_as_default=False) as client:
+        before = client.run(os.getpid)
+        seen: list[runner.Count] = []
+        sweep = runner.sweep(design, "out", scheduler=dask.address, compute=computing.faulty, progress=seen.append)
+        assert client.run(os.getpid) == before
+    assert len(before) == 2
+    assert errors(sweep) == FAILING
+    assert "in faulty" in sweep.ledger.failures()[computing.RAISES].trace
+    assert sweep.ledger.failures()[computing.HANGS].seconds == pytest.approx(1.0, abs=1.5)
+    assert seen[-1] == runner.Count(10, 4, 14)
     each_cell_once(sweep)
+    wait_until(lambda: not dask.computing())
+    local = runner.sweep(design, "local", workers=2, compute=computing.faulty)
+    assert errors(local) == FAILING
+    assert local.content_hash == sweep.content_hash
     Path(os.environ[computing.MENDED]).touch()
-    again = runner.retry("out", scheduler=dask.address, compute=computing.deadly)
+    again = runner.retry("out", scheduler=dask.address, compute=computing.faulty)
     each_cell_once(again)
     assert again.content_hash == filled("unbroken", design)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_content_though_its_workers_are_killed(dask: Cluster) -> None:
+    """A cell that takes a whole worker of Dask with it, again and again, is found and put down."""
+    design = replace(grid(14), time_limit=1.0)
+    sweep = runner.sweep(design, "out", scheduler=dask.address, compute=computing.treacherous)
+    assert errors(sweep) == {**FAILING, computing.KILLS: "killed its workers (KilledWorker)"}
+    each_cell_once(sweep)
+    Path(os.environ[computing.MENDED]).touch()
+    again = runner.retry("out", scheduler=dask.address, compute=computing.treacherous)
+    each_cell_once(again)
+    assert again.content_hash == filled("unbroken", design)
+
+
+@pytest.mark.slow
+def test_what_computes_on_a_cluster_ends_with_the_sweep(dask: Cluster) -> None:
+    """Also where a cell would hang on for ten minutes."""
+    busy = threading.Event()
+
+    def interrupt(count: runner.Count) -> None:
+        if count.done:
+            busy.set()
+            wait_until(dask.computing)
+            raise KeyboardInterrupt
+
+    os.mkfifo(os.environ[computing.MENDED])
+    with os.fdopen(os.open(os.environ[computing.MENDED], os.O_RDWR)), pytest.raises(KeyboardInterrupt):
+        runner.sweep(grid(12), "out", scheduler=dask.address, compute=computing.stuck, progress=interrupt)
+    assert busy.is_set()
+    wait_until(lambda: not dask.computing())
+
+
+def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -121,15 +194,27 @@ def test_a_scheduler_that_goes_away(dask: Cluster, capfd: pytest.CaptureFixture[
     assert runner.sweep(grid(5), "out", workers=1, compute=computing.cheap).ledger.counts() == (5, 0)
 
 
-def test_a_worker_answers_with_tables_or_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_answers_with_a_part_or_a_refusal() -> None:
     design = grid(5)
     filled("out", design, [0])
     packed = cluster._packed(Path("out"), design)
-    order = cluster.Order(packed, store.engine(), [1, 2], 1.0, computing.cheap)
+    order = cluster.Order("this", packed, store.engine(), [1, 2], 1.0, computing.cheap)
     found = cluster.answer(order)
     there = worker.compute(Plan(design), [1, 2], cell=computing.cheap)
     assert found.batch is not None
     assert [(one.cell, one.hash) for one in found.batch.done] == [(one.cell, one.hash) for one in there.done]
+    assert found.part is not None
+    assert tuple(map(len, found.files)) == (found.part.bytes, found.part.probe_bytes)
+    # The process waits for the next batch, until its sweep is over; then another is started.
+    (waiting,) = cluster._hands._idle
+    again = cluster.answer(order._replace(cells=[0]))
+    assert again.batch is not None
+    assert cluster._hands._idle == [waiting]
+    cluster.dismiss("another")
+    assert cluster._hands._idle == [waiting]
+    cluster.dismiss("this")
+    assert cluster._hands._idle == []
+    assert waiting._process.process.returncode == -signal.SIGKILL
     assert cluster.answer(order._replace(engine="another")).refusal.startswith("has another version of cej_sim")
 
 

@@ -49,6 +49,7 @@ runs: 2
 """
 
 ROOT = Path(cej_sim.__file__).parent.parent
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +211,71 @@ def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, mon
     assert again.content_hash == filled("unbroken", design)
 
 
+def failing(monkeypatch: pytest.MonkeyPatch, cell: int) -> str:
+    """What is put down of a cell of ``computing.faulty`` within a time limit of one second and after one death."""
+    monkeypatch.setattr(crew, "DEATHS", 1)
+    return {
+        computing.RAISES: "ValueError: the votes add up to nothing",
+        computing.KILLS: "killed its worker (signal 9)",
+        computing.ENDS: "ended its worker (exit status 3)",
+        computing.HANGS: "took longer than the time limit of 1 seconds",
+    }[cell]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [computing.KILLS, *(pytest.param(c, marks=SLOW) for c in (computing.RAISES, computing.ENDS, computing.HANGS))],
+)
+def test_a_failure_is_reproduced_and_no_cell_takes_the_command_with_it(
+    cell: int, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = failing(monkeypatch, cell)
+    monkeypatch.setitem(runner.reproduce.__kwdefaults__, "compute", computing.faulty)
+    filled("out", replace(grid(14), time_limit=1.0))
+    assert cli.status(["reproduce", "out", str(cell)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:3] == ["when the sweep ran, it was computed", f"now it fails: {error}"]
+
+    ledger = store.Ledger(Path("out"))
+    with ledger.transaction() as connection:
+        connection.execute("DELETE FROM cells WHERE cell = ?", (cell,))
+    ledger.record(None, [], [store.Failed(cell, error, "", "0", 1.0)])
+    assert cli.status(["reproduce", "out", str(cell)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [f"the failure was reproduced: {error}"]
+    (here / "mended").touch()
+    assert runner.reproduce("out", cell)[::2] == (False, False)
+    assert runner.reproduce("out", cell).lines[1:3] == [f"when the sweep ran, it failed: {error}", "now it is computed"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "cell"),
+    [
+        (12, computing.HANGS),
+        *(
+            pytest.param(n, c, marks=SLOW)
+            for n, c in ((6, computing.RAISES), (10, computing.KILLS), (8, computing.ENDS))
+        ),
+    ],
+)
+def test_no_cell_takes_a_dry_run_with_it(
+    cells: int, cell: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = failing(monkeypatch, cell)
+    monkeypatch.setitem(runner.estimate.__kwdefaults__, "compute", computing.faulty)
+    values = ", ".join(map(str, range(cells)))
+    Path("design.yaml").write_text(
+        "schema_version: 1\ndesign: grid\nscenarios: [old.yaml, new.yaml]\nruns: 2\ntime_limit: 1\n"
+        f"factors: [{{path: funder.grant, values: [{values}]}}]\n"
+    )
+    assert cli.status(["sweep", "design.yaml", "--out", "out", "--dry-run"]) == 1
+    out, err = capsys.readouterr()
+    assert f"cells      {cells}" in out
+    assert "time       about" in out  # from the others
+    assert err.splitlines()[-1].startswith(f"This was tried, and failed: cell {cell} (")
+    assert err.splitlines()[-1].endswith(error)
+    assert not Path("out").exists()
+
+
 @pytest.mark.slow
 def test_failed_cells_show_in_the_exit_status(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -262,6 +328,51 @@ def test_ctrl_c_keeps_what_is_done(here: Path) -> None:
     assert "Traceback" not in err
     assert out == ""
     assert not [number for number in workers if runs(number)]
+
+
+@pytest.mark.slow
+def test_what_is_half_done_can_be_analyzed(capsys: pytest.CaptureFixture[str]) -> None:
+    filled("out", grid(12), range(5))
+    assert cli.status(["analyze", "out"]) == 0
+    assert "Note: 7 cells of 12 not computed yet" in capsys.readouterr().out
+    assert "7 cells of 12 not computed yet" in Path("out/analysis/report.html").read_text()
+
+
+def test_what_is_half_done_can_be_read(here: Path) -> None:
+    """After Ctrl-C, the tables that outsiders read say what is there."""
+    code = """
+        import sys
+        from cej_sim import cli
+        from cej_sim.sweeps import runner
+        import cells
+        runner.sweep.__kwdefaults__["compute"] = cells.stuck
+        sys.exit(cli.status(["sweep", "design.yaml", "--out", "out", "--workers", "1"]))
+    """
+    Path("design.yaml").write_text(
+        "schema_version: 1\ndesign: grid\nscenarios: [old.yaml, new.yaml]\nruns: 3\n"
+        "factors: [{path: funder.grant, values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}]\n"
+    )
+    os.mkfifo(here / "mended")
+    process = started(code=code, start_new_session=True)
+    with os.fdopen(os.open(here / "mended", os.O_RDWR)) as pipe:
+        pipe.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert err.splitlines()[-3:] == [
+        "5 of 12 cells done",
+        "To see what they show so far: cej-sim analyze out",
+        "Stopped; what is done is kept. To go on: cej-sim sweep design.yaml --out out --workers 1",
+    ]
+    table = pd.read_parquet("out/cells.parquet")
+    assert table["status"].tolist() == ["done"] * 5 + ["missing"] * 7
+    assert pd.read_csv("out/cells.csv")["funder.grant"].tolist() == list(range(12))
+    assert set(pd.read_parquet("out/rows")["cell"]) == set(table.loc[table["status"] == "done", "cell"])
+    said = json.loads(Path("out/provenance.json").read_text())
+    assert (said["done"], said["complete"], said["content_hash"]) == (5, False, Sweep("out").content_hash)
+    (here / "mended").unlink()
+    sweep = runner.sweep("design.yaml", "out", workers=1, compute=computing.cheap)
+    assert pd.read_parquet("out/cells.parquet")["status"].tolist() == ["done"] * 12
+    assert sweep.content_hash == filled("unbroken", sweep.design)
 
 
 def runs(process: int) -> bool:
@@ -720,14 +831,6 @@ def test_enough_runs() -> None:
     assert worker.enough(replace(wide, half_width=exact * 1.0001), [1.0, 2.0, 3.0])
     assert not worker.enough(replace(wide, half_width=exact * 0.9999), [1.0, 2.0, 3.0])
     assert not worker.enough(narrow, [float("nan")] * 3)
-
-
-def test_a_cell_that_is_asked_to_give_up_has_failed() -> None:
-    batch = worker.compute(Plan(grid(14)), [10, computing.HANGS], time_limit=0.05, cell=computing.patient)
-    assert [one.cell for one in batch.done] == [10]
-    assert [(one.cell, one.error) for one in batch.failed] == [
-        (computing.HANGS, "took longer than the time limit of 0.05 seconds")
-    ]
 
 
 def test_a_batch_that_takes_long_leaves_the_rest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from matplotlib.text import Text
 from cej_sim import cli, provenance
 from cej_sim.sweeps import analysis, figures, page
 from cej_sim.sweeps.analysis import Study, analyze
-from cej_sim.sweeps.design import Factor
+from cej_sim.sweeps.design import Factor, Probe
 
 NASTY = "<script>alert('x')</script> & \"$\\frac{\""
 METRICS = ("burden", "agenda_origin", "trust", "policy_wins", "alive")
@@ -129,6 +130,27 @@ def words(figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
+INFLUENCE = Probe("causal_influence", 6, "resident")
+LOOP = Probe("irreversibility", 6, "", "governance.decide.votes.residents", 0.1, 0.6, 12, 3, ("burden", "trust"))
+
+
+def probes_of(one: Study, cells: pd.DataFrame, runs: int = 6) -> pd.DataFrame:
+    """Both probes: influence that grows with the cell, and loops of two outcomes; luck that scenarios share."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for cell, run in product(cells.loc[cells["status"] == "done", "cell"], range(runs)):
+        luck = rng.normal()
+        for s, name in enumerate(one.names):
+            size = 0.3 + (0.2 * s + 0.1) * (cell / len(cells) - 0.4) + 0.05 * luck + 0.02 * rng.normal()
+            rows += [(cell, name, run, "causal_influence", "resident", month, size * month / 60) for month in (24, 60)]
+            for metric in ("burden", "trust"):
+                drift = 0.02 * luck
+                area = drift - (0.05 if s else 0.0) + 0.02 * rng.normal()
+                rows.append((cell, name, run, "irreversibility_area", metric, -1, area))
+                rows.append((cell, name, run, "irreversibility_drift", metric, -1, drift))
+    return pd.DataFrame(rows, columns=["cell", "scenario", "run", "probe", "metric", "month", "value"])
+
+
 # The dictionary
 
 
@@ -136,12 +158,8 @@ def words(figure) -> str:
 def test_every_column_has_a_meaning(name) -> None:
     one, cells, rows = ALL[name]()
     found = analyze(one, cells, [rows])
-    analysis.summarize_probes(
-        found,
-        pd.DataFrame(
-            {"cell": [0, 0], "scenario": "a", "run": [0, 1], "probe": "causal_influence", "metric": "resident"}
-        ).assign(month=-1, value=[0.1, 0.3]),
-    )
+    analysis.summarize_probes(found, probes_of(one, cells))
+    assert "probes" in found.tables
     table = analysis.data_dictionary(one, found.columns)
     listed = set(zip(table["file"], table["column"], strict=True))
     for key, frame in [*found.tables.items(), ("data_dictionary", table)]:
@@ -268,6 +286,48 @@ def test_files_of_pictures_are_the_same_each_time() -> None:
     assert b"the note" in figures.save(picture.draw(), "svg", "the note")
 
 
+@pytest.mark.parametrize("name", ["grid", "ablation", "latin_hypercube", "one scenario"])
+def test_pictures_and_words_of_probes(name) -> None:
+    """Who is higher in each cell, with what was asked; the marks are the numbers of the table."""
+    one, cells, rows = ALL[name]() if name != "one scenario" else listed(40, ("a",))
+    one = dataclasses.replace(one, probes=(INFLUENCE, LOOP))
+    found = analyze(one, cells, [rows], metrics=["burden", "trust"])
+    analysis.summarize_probes(found, probes_of(one, cells))
+    titles = dict(zip(one.names, PAIR.values(), strict=False))
+    wording = figures.Wording("A sweep", titles, "Illustration, not prediction.  Footer.")
+    drawn = [one for one in figures.pictures(found, wording) if one.name.startswith("probes_")]
+    assert {picture.name for picture in drawn} >= {"probes_influence", "probes_irreversibility"}
+    for picture in drawn:
+        figure = picture.draw()
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+        assert min(box.x0, box.y0) >= -0.01, picture.name
+        assert max(box.x1 - 16.0, box.y1 - 9.0) <= 0.01, (picture.name, box)
+    figure = drawn[0].draw()
+    question = ("causal_influence", "resident", 60)
+    if name == "grid":
+        level, difference = figure.axes
+        marks = [line.get_xdata()[0] for line in difference.lines if line.get_gid() == "mark"]
+        table = figures.answers(found, "probe_differences", question)
+        np.testing.assert_allclose(marks, table["difference"])
+        marks = [line.get_xdata()[0] for line in level.lines if line.get_gid() == "mark"]
+        assert sorted(marks) == pytest.approx(sorted(figures.answers(found, "probes", question)["mean"]))
+    if name in ("latin_hypercube", "one scenario"):
+        file = "probe_differences" if name == "latin_hypercube" else "probes"
+        assert "16 of 40 cells are drawn, evenly spread by rank" in " ".join(words(figure).split())
+        assert f"all are in {file}.csv" in " ".join(words(figure).split())
+    html = page.html_page(found, about(titles), [(picture, b"") for picture in drawn])
+    text = " ".join(re.sub("<[^>]+>", " ", html).split())
+    assert "What the probes found" in text
+    assert "Causal influence of residents : do their convictions make a difference?" in text
+    assert "goes from 0.1 to 0.6 and back, in 3 values of 12 months each" in text
+    if name == "grid":
+        table = figures.answers(found, "probe_differences", question)["verdict"]
+        numbers = [(table == word).sum() for word in ("b lower", "b higher", "cannot tell", "no difference")]
+        row = f"Causal influence of residents, year 5 (month 60) {' '.join(map(str, numbers))}"
+        assert row in text
+
+
 # The page
 
 
@@ -323,7 +383,7 @@ def directory(tmp_path, monkeypatch):
     design = SimpleNamespace(
         kind="grid", title="A sweep", description="", names=("a", "b"), factors=one.factors, keep_months=(24, 60),
         keep_metrics=METRICS, baseline=None, luck="common", second_order=False, levels=4, auto=None, seed=3, runs=8,
-        scenarios=scenario,
+        scenarios=scenario, probes=(),
     )  # fmt: skip
 
     class Fake:
@@ -341,7 +401,7 @@ def directory(tmp_path, monkeypatch):
         def probes(self):
             return pd.DataFrame()
 
-    monkeypatch.setattr(page, "Sweep", Fake)
+    monkeypatch.setattr(page.writing, "Sweep", Fake)
     monkeypatch.setattr(figures, "FORMATS", ("png",))
     return tmp_path
 
@@ -403,7 +463,7 @@ def test_what_fails_leaves_the_analysis_before_it(directory, monkeypatch, capsys
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page, "_draw", full)
+    monkeypatch.setattr(page.writing, "_draw", full)
     assert cli.status(["analyze", str(directory), "--metric", "trust"]) == 1
     assert "no space left" in capsys.readouterr().err
     assert (directory / "analysis" / "report.html").read_bytes() == before
@@ -418,7 +478,7 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
     first = (folder / "report.html").read_bytes()
     script = (
         "import os, pathlib, sys\n"
-        "from cej_sim.sweeps import page\n"
+        "from cej_sim.sweeps.page import writing\n"
         "directory, count, replace = pathlib.Path(sys.argv[1]), int(sys.argv[2]), os.replace\n"
         "def killing(*arguments):\n"
         "    global count\n"
@@ -426,10 +486,10 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
         "    if count < 0:\n"
         "        os.kill(os.getpid(), 9)\n"
         "    replace(*arguments)\n"
-        "page.os.replace = killing\n"
+        "writing.os.replace = killing\n"
         "staging = directory / f'.cej_sim-{os.getpid()}-0123456789ab'\n"
         "replace(directory / 'new', staging)\n"
-        "page._exchange(staging, directory / 'analysis')\n"
+        "writing._exchange(staging, directory / 'analysis')\n"
         "os.kill(os.getpid(), 9)\n"
     )
     seen = []
@@ -441,7 +501,7 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, mo
         seen.append(folder.exists())
         # What is refused afterwards still mends first.
         with monkeypatch.context() as patch:
-            patch.setattr(page, "_check", lambda target: (_ for _ in ()).throw(page.SweepError("stop")))
+            patch.setattr(page.writing, "_check", lambda target: (_ for _ in ()).throw(page.writing.SweepError("stop")))
             assert cli.status(["analyze", str(directory)]) == 2
         assert (folder / "report.html").read_bytes() == (first if renames < 2 else b"new 2")
         assert {path.name for path in directory.iterdir()} == {"analysis"}
@@ -462,7 +522,7 @@ def test_only_our_own_leftovers_are_mended(directory, monkeypatch) -> None:
 
 
 def test_shards_are_merged_first(directory, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(page.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
+    monkeypatch.setattr(page.writing.Sweep, "shard", type("Shard", (), {"of": 2, "__str__": lambda self: "1/2"})())
     assert cli.status(["analyze", str(directory)]) == 2
     assert re.search("shard 1/2 only.*merge", capsys.readouterr().err)
 

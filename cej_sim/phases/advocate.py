@@ -25,7 +25,8 @@ Opposition_k = mechanisms.opposition * coefficients.opposition * (sum over activ
   * (1 - openness); stake_ik = stake_i on its home issue and 0.25 stake_i elsewhere. The backbone counts once for
   each table.
 
-Policies. hazard_k = coefficients.hazard * max(0, U - Opp) / (U + Opp + 0.05); survival_k <- survival_k (1 -
+Policies. lead = max(0, U - Opp); hazard_k = coefficients.hazard * lead / (U + Opp + 0.05) (``hazard_form: relative``)
+or coefficients.hazard * min(1, lead) (``absolute``); survival_k <- survival_k (1 -
 hazard_k); the policy is won once survival_k falls below the uniform draw of stream POLICY for (identity k, month =
 wins_k so far): then wins_k += 1, survival_k = 1, U_k <- 0.4 U_k, pending_k += coefficients.policy_impact, norm_k +=
 mechanisms.norms * 0.15 (1 - norm_k), and those mobilized rest: fatigue += 0.1 (at most 1).
@@ -44,10 +45,13 @@ from __future__ import annotations
 from cej_sim.compiled import kernel
 from cej_sim.draws import POLICY, uniform
 from cej_sim.forms import clip, saturating, write_log
-from cej_sim.parameters import Parameter, count, mechanism
+from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.evaluate import community_share
 from cej_sim.phases.serve import allocation
 from cej_sim.state import ACTION, BACKBONE, EVALUATION, INSTITUTION, POLICY_IN_PRACTICE, POLICY_WON, RESIDENT, TRAINING
+
+HAZARD_FORMS = ("relative", "absolute")
+RELATIVE, ABSOLUTE = range(2)
 
 RULES = (
     Parameter(
@@ -105,6 +109,12 @@ RULES = (
         unit="per month",
         effect=(("policy_wins", 1),),
         source="design (first guess)",
+    ),
+    choice(
+        "coefficients.hazard_form",
+        HAZARD_FORMS,
+        "What counts in a campaign",
+        "Whether chances grow with the campaign's lead as a part of all the pressure there is, or with the lead.",
     ),
     Parameter(
         "coefficients.policy_impact",
@@ -218,7 +228,11 @@ def advocate(
         opposition[k] += rules.advocate_rival * rivals / max(c.institutions, 1.0)
 
         lead = max(0.0, pressure[k] - opposition[k])
-        survival[k] *= 1.0 - rules.coefficients_hazard * lead / (pressure[k] + opposition[k] + 0.05)
+        if rules.coefficients_hazard_form == ABSOLUTE:
+            push = min(1.0, lead)
+        else:
+            push = lead / (pressure[k] + opposition[k] + 0.05)
+        survival[k] *= 1.0 - rules.coefficients_hazard * push
         if survival[k] < uniform(key, k, int(wins[k]), POLICY):
             wins[k] += 1.0
             survival[k] = 1.0

@@ -8,7 +8,7 @@ this month, boldness <- boldness * (1 - mechanisms.cuts * 0.5 (1 - own)) with ow
 delegated.hiring); else boldness += 0.02 (1 - boldness).
 
 Challenges. At each table, with probability min(0.5, mechanisms.contention * coefficients.challenge * boldness *
-(0.25 + own) * mobilized share of the table's unpaid active agents) (stream CHALLENGE, identity table), one
+mobilized share of the table's unpaid active agents) (stream CHALLENGE, identity table), one
 institution is challenged: the active one of that table with the highest stake (1 - openness) (0.5 + 0.5 u) (stream
 TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 - its openness (before): grievance +=
 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose mechanisms.cuts * 0.6 d
@@ -18,21 +18,21 @@ Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * n
 openness) and grievance += 0.05 of the same product (without the 0.04); all institutions: engagement += 0.03 (b -
 engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
-Grievance. Members (not the backbone) who came and have no say (decision weight below a quarter of an even split of
+Grievance. Members (not the backbone) who came and have no say (decision weight below 0.25 of an even split of
 the weight of their table among all who came to it, organizers and the backbone among them): grievance +=
 mechanisms.grievance * 0.03. Then for everybody grievance *= 1 - 0.03 - 0.3 * conflict_addressed * hours_kept (the
 latter for members who came only). Grievance stays within [0, 2].
 
 Walking out (stream WALK_OUT), members but the backbone: probability coefficients.walk_out * s(6
-(mechanisms.grievance * grievance - 0.8)), s as in forms.py; paid members also 0.05 * max(0, 0.35 - engagement).
-Seats are given up; those who left may be invited again. Numbers: assumed.
+(mechanisms.grievance * grievance - 0.8)), s = ``response`` of forms.py; paid members also 0.05 * max(0, 0.35 -
+engagement). Seats are given up; those who left may be invited again. Numbers: assumed.
 """
 
 from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import CHALLENGE, TARGET, WALK_OUT, uniform
-from cej_sim.forms import clip, saturating, sigmoid, write_log
+from cej_sim.forms import clip, response, saturating, write_log
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.phases.decide import even_splits
 from cej_sim.state import (
@@ -60,7 +60,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.challenge",
-        0.5,
+        0.35,
         "Readiness for conflict",
         "Scale of the monthly chance that organized residents challenge an institution.",
         high=5.0,
@@ -126,7 +126,7 @@ def contend(
                 if mobilized[i]:
                     acting += 1.0
         share = acting / people if people > 0.0 else 0.0
-        chance = rules.mechanisms_contention * rules.coefficients_challenge * c.boldness * (0.25 + own) * share
+        chance = rules.mechanisms_contention * rules.coefficients_challenge * c.boldness * share
         if uniform(key, t, month, CHALLENGE) >= min(0.5, chance):
             continue
         target, most = -1, 0.0
@@ -172,7 +172,8 @@ def contend(
         grievance[i] = clip(grievance[i] * (1.0 - 0.03 - (addressed if sits and present[i] else 0.0)), 0.0, 2.0)
         if not sits:
             continue
-        chance = rules.coefficients_walk_out * sigmoid(6.0 * (rules.mechanisms_grievance * grievance[i] - 0.8))
+        sore = 6.0 * (rules.mechanisms_grievance * grievance[i] - 0.8)
+        chance = rules.coefficients_walk_out * response(sore, rules.coefficients_response_form)
         if paid[i]:
             chance += 0.05 * max(0.0, 0.35 - engagement[i])
         if uniform(key, draw_id[i], month, WALK_OUT) < chance:

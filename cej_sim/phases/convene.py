@@ -26,7 +26,7 @@ a draw of stream ACCEPT lies below s(2 z), z as for attendance (below), to which
 when it lies below its engagement.
 
 Attendance. Members, the backbone's convener (always) and active organizers come. A paid agent comes with
-probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND),
+probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND; s = ``response`` of forms.py),
 
     z = -coefficients.reluctance + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1
         - plain_language) + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 mechanisms.company came + 0.8 leader
@@ -46,7 +46,7 @@ import numpy as np
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import ACCEPT, ATTEND, CALLS, INVITE, LAPSE, uniform, whole
-from cej_sim.forms import cutoff, distance, distance_to, saturating, sigmoid, write_log
+from cej_sim.forms import RESPONSE_FORMS, cutoff, distance, distance_to, response, saturating, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
     BACKBONE,
@@ -162,6 +162,25 @@ RULES = (
         "Share of members who must come for a decision.",
         effect=(("decision_speed", -1),),
     ),
+    choice(
+        "coefficients.response_form",
+        RESPONSE_FORMS,
+        "How a leaning becomes a chance",
+        "Whether chances of coming, leaving, renewing and voting rise along an S-curve or along a straight line.",
+    ),
+    mechanism(
+        "naming",
+        "Naming draws and repels",
+        "Naming injustice draws the most affected and threatens those with a stake.",
+        principle=1,
+        effect=(("affected_members", 1), ("institution_engagement", -1)),
+    ),
+    mechanism(
+        "company",
+        "People come with people",
+        "Tied members who came make coming likelier.",
+        effect=(("resident_attendance", 1),),
+    ),
     Parameter(
         "coefficients.reluctance",
         1.6,
@@ -179,19 +198,6 @@ RULES = (
         "Chance that an unpaid member who stays away gives up the seat.",
         unit="per month",
         effect=(("resident_members", -1),),
-    ),
-    mechanism(
-        "naming",
-        "Naming draws and repels",
-        "Naming injustice draws the most affected and threatens those with a stake.",
-        principle=1,
-        effect=(("affected_members", 1), ("institution_engagement", -1)),
-    ),
-    mechanism(
-        "company",
-        "People come with people",
-        "Tied members who came make coming likelier.",
-        effect=(("resident_attendance", 1),),
     ),
 )
 
@@ -380,7 +386,8 @@ def convene(
         else:
             z = willingness(i, K, rules, support, naming, company(i, indptr, indices, tie, member, came),
                             decision, x, agency, trust, barrier, affected, leader, grievance)  # fmt: skip
-            offered[i] = u < sigmoid(2.0 * (z + (0.6 if rule == ONE_TO_ONE else 0.0)))
+            z += 0.6 if rule == ONE_TO_ONE else 0.0
+            offered[i] = u < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
         if offered[i]:
             member[i] = True
@@ -401,7 +408,7 @@ def convene(
         elif member[i]:
             z = willingness(i, K, rules, support, naming, company(i, indptr, indices, tie, member, came),
                             decision, x, agency, trust, barrier, affected, leader, grievance)  # fmt: skip
-            present[i] = uniform(key, draw_id[i], month, ATTEND) < sigmoid(2.0 * z)
+            present[i] = uniform(key, draw_id[i], month, ATTEND) < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
         if (
             member[i]

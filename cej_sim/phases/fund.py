@@ -7,7 +7,7 @@ seen += 0.1 (visible - seen). Memory: controversy <- 0.95 controversy.
 
 Renewal, in months that are whole multiples of ``cycle``, while funded and before ``grant_end`` (stream RENEWAL,
 identity 0): with con = controversy / (1 + controversy), mechanisms.controversy as g, the mean grievance of members
-but the backbone as w, and s as in forms.py,
+but the backbone as w, and s = ``response`` of forms.py,
 
     p = s(2 + 4 (seen - bar) - 3 g (1 - tolerance) con - 2 (1 - readiness) w - 4 power_shift max(0, 0.5 - resident
     say)),
@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import ENDING, RENEWAL, uniform
-from cej_sim.forms import sigmoid, write_log
+from cej_sim.forms import response, write_log
 from cej_sim.parameters import Parameter, count, mechanism
 from cej_sim.state import BACKBONE, COALITION_ENDED, GRANT_ENDED, GRANT_REFUSED, GRANT_RENEWED
 
@@ -238,7 +238,7 @@ def fund(
             - 2.0 * (1.0 - rules.funder_readiness) * sore
             - 4.0 * rules.funder_power_shift * max(0.0, 0.5 - c.resident_say)
         )
-        chance = 1.0 - rules.mechanisms_judgment * (1.0 - sigmoid(z))
+        chance = 1.0 - rules.mechanisms_judgment * (1.0 - response(z, rules.coefficients_response_form))
         if uniform(key, 0, month, RENEWAL) < chance:
             write_log(log, logged, month, GRANT_RENEWED, -1, 1)
         else:

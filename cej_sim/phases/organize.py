@@ -8,10 +8,12 @@ consciousness += g 0.08 (1 - consciousness), trust += g 0.03 (1 - trust), skill 
 the person met and active organizers: w += g 0.05 (1 - w) (rates: design).
 
 Leaders. An unpaid active agent who does not lead becomes a leader (stream EMERGE) with probability
-coefficients.emergence * agency * skill * (present (0.3 + 0.7 tasks) + 0.3 met) * (1 + 2 t / (t + 0.1)), t =
-training money per table. A leader burns out (stream BURN_OUT) with probability mechanisms.burnout *
-coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0). Then each leader, in row order,
-reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j), consciousness_j likewise.
+coefficients.emergence * agency * skill * (present (0.3 + 0.7 l tasks) + 0.3 m) * (1 + 2 t / (t + 0.1)), with l =
+mechanisms.learning_by_doing, m = g for those who had a one-to-one, mechanisms.service_contact for others met through
+services (serve.py) and 0 for the rest, and t = training money per table. A leader burns out (stream BURN_OUT) with
+probability mechanisms.burnout * coefficients.burnout * (0.5 + fatigue) and then loses 0.15 agency (not below 0).
+Then each leader, in row order, reaches its unpaid ties j: agency_j += mechanisms.snowflake * 0.02 w (1 - agency_j),
+consciousness_j likewise.
 
 Mobilization (after Granovetter 1978, over ties). Campaign intensity m = o / (o + 0.6), o = 100 (paid work + outside
 work + 0.05 leaders) / residents. Four rounds a month, all at once, for unpaid active agents: act if
@@ -238,6 +240,8 @@ def organize(
     leaders = 0.0
     emerged, burned = 0, 0
     for i in range(n):
+        asked = talked[i]
+        contact = rules.mechanisms_service_contact if met[i] else 0.0
         talked[i] = False
         if not active[i] or paid[i]:
             continue
@@ -248,7 +252,8 @@ def organize(
                 agency[i] = max(0.0, agency[i] - 0.15)
                 burned += 1
         else:
-            doing = (0.3 + 0.7 * c.tasks if present[i] else 0.0) + (0.3 if met[i] else 0.0)
+            doing = 0.3 + 0.7 * rules.mechanisms_learning_by_doing * c.tasks if present[i] else 0.0
+            doing += 0.3 * (gain if asked else contact)
             chance = rules.coefficients_emergence * agency[i] * skill[i] * doing * (1.0 + 2.0 * training)
             if uniform(key, draw_id[i], month, EMERGE) < chance:
                 leader[i] = True

@@ -11,7 +11,7 @@ governance.decide.votes, ``nothing`` all). Motions stand in the order of the fil
 Vote. Those with a weight vote with today's agenda weights d_i, also who walked out in phase 8. d'_i are the weights
 that the same people at the same table would have with the motion's rules in force (and control and facilitation as
 phase 4 left them). Agent i is for it if a draw (stream BALLOT, identity the agent, month the position of the event:
-people do not change their minds by chance from vote to vote) lies below s(4 z), s as in forms.py,
+people do not change their minds by chance from vote to vote) lies below s(4 z), s = ``response`` of forms.py,
 
     z = -0.25 - mechanisms.power_loss * 1.2 loss_i (1 - 0.7 openness_i) + 0.8 (openness_i - 0.4) + 0.6 (belief_i - 0.4)
         + mechanisms.popular_pressure * 1.2 min(1, 4 mobilized share of residents),
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import BALLOT, uniform
-from cej_sim.forms import copied, sigmoid, write_log
+from cej_sim.forms import copied, response, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.decide import table_weights
 from cej_sim.state import ACTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
@@ -204,7 +204,7 @@ def reform(
             + pressure
         )
         total += weight[i]
-        if uniform(key, draw_id[i], event, BALLOT) < sigmoid(4.0 * z):
+        if uniform(key, draw_id[i], event, BALLOT) < response(4.0 * z, rules.coefficients_response_form):
             in_favor += weight[i]
     if in_favor >= rules.reform_motion_threshold * total - 1e-12:
         for row in range(first_row, last_row):

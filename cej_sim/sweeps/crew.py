@@ -1,9 +1,9 @@
 """Sharing out cells to worker processes of this computer, so that whatever is killed, nothing is lost.
 
 Every worker is a process of its own at the other end of its own two pipes; workers share nothing, so a killed one
-blocks nobody. The driver alone writes the ledger. It knows which cell each worker is at: when a worker dies, that cell
-is tried again alone, and the others of its batch together; a cell that was at work in three deaths is put down as
-failed, and so is one that takes longer than the design's time limit.
+blocks nobody. Who started them knows which cell each is at: when a worker dies, that cell is tried again alone, and
+the others of its batch together; a cell that was at work in three deaths is put down as failed, and so is one that
+takes longer than the design's time limit, whose worker is ended.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from cej_sim.sweeps import store, worker
 from cej_sim.sweeps.design import Plan
-from cej_sim.sweeps.store import Failed, Ledger, SweepFailure
+from cej_sim.sweeps.store import Failed, SweepFailure
 from cej_sim.sweeps.worker import Batch, Compute
 
 #: Deaths of its worker after which a cell is not tried again.
@@ -93,8 +93,65 @@ class Todo:
 # Processes
 
 
+class Lost(NamedTuple):
+    """How a worker ended.
+
+    Attributes:
+        cell: The cell that it was at; None where no cell is to blame.
+        status: Its exit status; a signal where that is negative.
+        late: Whether it was ended because the cell took longer than its time limit.
+        words: The last line that it wrote for people.
+        seconds: How long it was at the cell.
+    """
+
+    cell: int | None
+    status: int
+    late: bool
+    words: str
+    seconds: float
+
+
+class Deaths:
+    """What is made of workers that end."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Begin to count, for the cells of a plan."""
+        self._plan = plan
+        self._counts: Counter[int] = Counter()
+        self._stillbirths = 0
+
+    def judge(self, lost: Lost) -> Failed | None:
+        """What is put down of the cell at which a worker ended; None where it is to be tried again.
+
+        Raises:
+            SweepFailure: If workers end again and again before they compute anything.
+        """
+        if lost.cell is None:
+            self._stillbirths += 1 if lost.status < 0 else -(-STILLBIRTHS // OWN_ERRORS)
+            if self._stillbirths >= STILLBIRTHS:
+                said = f"; the last one said: {lost.words}" if lost.words else ""
+                raise SweepFailure(f"workers end before they compute anything (exit status {lost.status}){said}")
+            return None
+        if lost.late:
+            error = f"took longer than the time limit of {self._plan.design.time_limit:g} seconds"
+        else:
+            self._counts[lost.cell] += 1
+            if self._counts[lost.cell] < DEATHS:
+                return None
+            error = (
+                f"killed its worker (signal {-lost.status})"
+                if lost.status < 0
+                else f"ended its worker (exit status {lost.status})"
+            )
+        return Failed(lost.cell, error, lost.words[-500:], str(self._plan.seed(lost.cell)), lost.seconds)
+
+    def finished(self) -> None:
+        """Hear that a worker has finished a batch: workers can work."""
+        self._stillbirths = 0
+
+
 @dataclass(eq=False)
-class _Worker:
+class Worker:
     """A process that computes batches.
 
     Attributes:
@@ -121,7 +178,7 @@ class _Worker:
         except OSError:
             pass
 
-    def listen(self, events: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
+    def listen(self, events: queue.SimpleQueue[tuple[Worker, Any]]) -> None:
         """Follow what it says until it is gone, which is the last event (None)."""
         assert self.process.stdout is not None
         try:
@@ -137,11 +194,59 @@ class _Worker:
         self.process.wait()
         events.put((self, None))
 
-    def last_words(self) -> str:
-        """The last line that it wrote for people."""
+    def due(self, limit: float) -> float:
+        """Seconds until its cell has taken longer than the limit."""
+        busy = self.current is not None and self.overdue is None
+        return self.since + limit - time.monotonic() if busy else limit
+
+    def enforce(self, limit: float) -> None:
+        """End it where its cell has taken longer than the limit; that it is gone is heard as ever."""
+        current = self.current
+        if current is not None and self.overdue is None and time.monotonic() - self.since > limit:
+            self.overdue = current
+            self.process.kill()
+
+    def lost(self) -> Lost:
+        """How it ended, once it has."""
         self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - 2000))
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        # Where its cell was finished in the moment in which it was to be ended for it, the next one is not to blame.
+        cell = self.current if self.overdue in (None, self.current) else None
+        late = cell is not None and self.overdue == cell
+        seconds = time.monotonic() - self.since if cell is not None else 0.0
+        return Lost(cell, self.process.returncode, late, lines[-1] if lines else "", seconds)
+
+    def work(self, cells: list[int], seconds: float, limit: float, events: queue.SimpleQueue[Any]) -> Any:
+        """Have a batch computed and wait for it, where ``events`` is this worker's alone.
+
+        Args:
+            cells: Their numbers, ascending.
+            seconds: After this long, no further cell is begun.
+            limit: Longest time of a cell, seconds.
+            events: What it was started with.
+
+        Returns:
+            The batch with its part (None where no cell is done), or how the worker was lost.
+
+        Raises:
+            SweepFailure: If the disk is full or fails.
+        """
+        self.current = None
+        self.send((cells, seconds))
+        while True:
+            try:
+                # A cell that begins meanwhile is looked at within a second.
+                _, message = events.get(timeout=max(0.0, min(1.0, self.due(limit))))
+            except queue.Empty:
+                self.enforce(limit)
+                continue
+            if message is None:
+                return self.lost()
+            if isinstance(message, str):
+                if message != "ready":
+                    raise SweepFailure(message)
+                continue
+            return message
 
     def end(self) -> None:
         """End it at once."""
@@ -159,7 +264,7 @@ _ONE_THREAD = dict.fromkeys(
 )
 
 
-def _start(setup: worker.Setup, events: queue.SimpleQueue[tuple[_Worker, Any]]) -> _Worker:
+def start(setup: worker.Setup, events: queue.SimpleQueue[tuple[Worker, Any]]) -> Worker:
     """Start a worker: another Python, which does not load the program that asks for the sweep."""
     search = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     errors = tempfile.TemporaryFile()  # noqa: SIM115 (the worker's, closed with it)
@@ -173,88 +278,67 @@ def _start(setup: worker.Setup, events: queue.SimpleQueue[tuple[_Worker, Any]]) 
         stderr=errors,
         env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search},
     )
-    made = _Worker(process, errors)
+    made = Worker(process, errors)
     made.send([path or os.getcwd() for path in sys.path])
     made.send(setup)
     threading.Thread(target=made.listen, args=(events,), daemon=True).start()
     return made
 
 
-def _death(status: int) -> str:
-    """What is said of a cell that ended its worker."""
-    return f"killed its worker (signal {-status})" if status < 0 else f"ended its worker (exit status {status})"
+#: What takes what has come of some cells: the part with the rows of those that are done, and which ended how.
+Keep = Callable[[store.Part | None, Batch], None]
 
 
 def compute_here(
-    ledger: Ledger,
+    directory: Path,
     plan: Plan,
     todo: Todo,
     *,
     workers: int,
     cell: Compute,
-    advance: Callable[[int, int], None],
+    keep: Keep,
     ready: Callable[[], None] | None = None,
 ) -> None:
     """Compute what waits with so many processes.
 
     Args:
-        ledger: Where it is put down.
+        directory: Where parts are written, into ``rows/`` and ``probes/``.
         plan: Whose cells.
         todo: What waits.
         workers: How many processes.
         cell: What computes a cell.
-        advance: Hears of every batch how many cells ended, and how many failed.
+        keep: Given what has come of every batch.
         ready: Is told once all workers could begin, for measuring; none begins before the others then.
 
     Raises:
         SweepFailure: If the disk is full, or workers cannot be started.
     """
-    events: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
-    setup = worker.Setup(plan, cell, ledger.directory)
+    events: queue.SimpleQueue[tuple[Worker, Any]] = queue.SimpleQueue()
+    setup = worker.Setup(plan, cell, directory)
     limit = plan.design.time_limit
-    deaths: Counter[int] = Counter()
-    stillbirths = 0
-    crew: set[_Worker] = set()
+    deaths = Deaths(plan)
+    crew: set[Worker] = set()
 
     def hire() -> None:
         if len(crew) < min(workers, todo.waiting + sum(bool(one.batch) for one in crew)):
-            crew.add(_start(setup, events))
+            crew.add(start(setup, events))
 
-    def give(one: _Worker) -> None:
+    def give(one: Worker) -> None:
         one.batch, one.current = todo.take(), None
         if one.batch:
             one.send((one.batch, todo.seconds))
 
-    def keep(part: store.Part | None, batch: Batch) -> None:
-        ledger.record(part, batch.done, batch.failed)
-        advance(len(batch.done), len(batch.failed))
-
-    def lose(one: _Worker) -> None:
+    def lose(one: Worker) -> None:
         """A worker is gone: put its cells back, the one that it was at alone."""
-        nonlocal stillbirths
         crew.discard(one)
-        status, suspect = one.process.returncode, one.current
-        words = one.last_words()
+        lost = one.lost()
         one.end()
-        if suspect is None:
-            stillbirths += 1 if status < 0 else -(-STILLBIRTHS // OWN_ERRORS)
-            if stillbirths >= STILLBIRTHS:
-                said = f"; the last one said: {words}" if words else ""
-                raise SweepFailure(f"workers end before they compute anything (exit status {status}){said}")
-            todo.again(one.batch)
-            return
-        taken = time.monotonic() - one.since
-        todo.again([number for number in one.batch if number != suspect])
-        error = ""
-        if one.overdue == suspect:
-            error = worker.too_long(limit)
-        elif one.overdue is None:
-            deaths[suspect] += 1
-            error = _death(status) if deaths[suspect] >= DEATHS else ""
-        if error:
-            keep(None, Batch(failed=[Failed(suspect, error, words[-500:], str(plan.seed(suspect)), taken)]))
-        else:
-            todo.again([suspect], alone=True)
+        failed = deaths.judge(lost)
+        todo.again([number for number in one.batch if number != lost.cell])
+        if failed is not None:
+            keep(None, Batch(failed=[failed]))
+        elif lost.cell is not None:
+            todo.again([lost.cell], alone=True)
 
     try:
         while todo.waiting or any(one.batch for one in crew):
@@ -263,17 +347,12 @@ def compute_here(
             for one in crew:
                 if one.ready and not one.batch and ready is None:
                     give(one)
-            now = time.monotonic()
-            dues = [one.since + limit - now for one in crew if one.current is not None and one.overdue is None]
             try:
                 # Who began a cell since this was worked out is looked at within a second.
-                one, message = events.get(timeout=max(0.0, min([1.0, limit, *dues])))
+                one, message = events.get(timeout=max(0.0, min([1.0, *(one.due(limit) for one in crew)])))
             except queue.Empty:
                 for one in crew:
-                    current = one.current
-                    if current is not None and one.overdue is None and time.monotonic() - one.since > limit:
-                        one.overdue = current
-                        one.process.kill()
+                    one.enforce(limit)
                 continue
             if message is None:
                 lose(one)
@@ -286,7 +365,7 @@ def compute_here(
                     ready = None
             else:
                 batch, part = message
-                stillbirths = 0
+                deaths.finished()
                 todo.measured(len(batch.done) + len(batch.failed), batch.seconds)
                 todo.again(batch.left)
                 give(one)  # first, so that it need not wait for the ledger

@@ -184,6 +184,10 @@ class _Declaring:
             parts.pop()
         self.walk.report(self.places.get(".".join(parts), Place(self.walk.file)), path, message)
 
+    def is_wrong(self, here: str) -> bool:
+        """Whether there are mistakes in a part of the file."""
+        return any(f"{problem.path}.".startswith(f"{here}.") for problem in self.walk.problems)
+
     def all(self, root: ListNode) -> None:
         """Every hypothesis that is wanted."""
         lines: dict[str, int] = {}
@@ -201,7 +205,7 @@ class _Declaring:
 
     def one(self, here: str, name: str) -> None:
         """A hypothesis."""
-        given, before = self.given, len(self.walk.problems)
+        given = self.given
         sides = {side: self.side(f"{here}.setups.{side}", f"{here}.scenario") for side in SIDES}
         tests = [f"{here}.tests.{i}" for i in range(given.get(f"{here}.tests", 0))]
         shortest = min((made.months for made in sides.values() if made is not None), default=MONTHS.default)
@@ -220,13 +224,13 @@ class _Declaring:
             elif label is not None:
                 pairs[label] = given.get(f"{here}.also.{i}.set", {})
         withouts = self.withouts(here, tests)
-        if len(self.walk.problems) > before or any(made is None for made in sides.values()) or not tests:
+        if self.is_wrong(here) or any(made is None for made in sides.values()):
             return
         setups = tuple(
             self.setup(here, name, number, label, changes, sides, months)  # type: ignore[arg-type]
             for number, (label, changes) in enumerate(pairs.items())
         )
-        if len(self.walk.problems) > before:
+        if self.is_wrong(here):
             return
         different = tuple(dict.fromkeys(changes for changes in withouts if changes))
         self.hypotheses.append(

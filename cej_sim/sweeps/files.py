@@ -106,14 +106,30 @@ def write_part(directory: Path, rows: pa.Table, probes: pa.Table | None) -> Part
     """
     first, last = (int(getattr(pc, edge)(rows.column("cell")).as_py()) for edge in ("min", "max"))
     name = f"part-{first:09d}-{uuid.uuid4().hex[:12]}.parquet"
-    probe_bytes = 0
-    if probes is not None and len(probes):
-        content = _parquet(probes)
-        write_whole(directory / PROBES / name, content)
-        probe_bytes = len(content)
-    content = _parquet(rows)
-    write_whole(directory / ROWS / name, content)
-    return Part(name, first, last, len(rows), len(content), 0 if probes is None else len(probes), probe_bytes)
+    content, more = _parquet(rows), b"" if probes is None or not len(probes) else _parquet(probes)
+    part = Part(name, first, last, len(rows), len(content), 0 if probes is None else len(probes), len(more))
+    place_part(directory, part, content, more)
+    return part
+
+
+def place_part(directory: Path, part: Part, rows: bytes, probes: bytes) -> None:
+    """Write the files of a part, of which there is none for probes where there are no probes.
+
+    Raises:
+        SweepFailure: If the disk is full or fails.
+    """
+    if part.probes:
+        write_whole(directory / PROBES / part.name, probes)
+    write_whole(directory / ROWS / part.name, rows)
+
+
+def take_part(directory: Path, part: Part) -> tuple[bytes, bytes]:
+    """Read the files of a part, of rows and of probes, and remove them."""
+    paths = [directory / ROWS / part.name, directory / PROBES / part.name][: 2 if part.probes else 1]
+    rows, *probes = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
+    return rows, b"".join(probes)
 
 
 def _parquet(table: pa.Table) -> bytes:

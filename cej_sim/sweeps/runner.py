@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from cej_sim import provenance
 from cej_sim.sweeps import store, worker
 from cej_sim.sweeps.crew import Todo, compute_here
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.store import Ledger, Shard, Sweep, SweepError
-from cej_sim.sweeps.worker import Compute
+from cej_sim.sweeps.worker import Batch, Compute
 from cej_sim.warmup import prepare, usable_processors
 
 #: All cells.
@@ -95,7 +96,8 @@ def sweep(
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
             if (status == 0).any() or not is_finished(directory):
                 store.write_provenance(directory, ledger, design)
-                _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
+                with _described(directory, ledger, plan, shard):
+                    _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
                 _end(directory, ledger, plan, shard)
         finally:
             with contextlib.suppress(Exception):
@@ -171,6 +173,10 @@ def _compute(
         if progress is not None:
             progress(Count(done, failed, len(cells)))
 
+    def keep(part: store.Part | None, batch: Batch) -> None:
+        ledger.record(part, batch.done, batch.failed)
+        advance(len(batch.done), len(batch.failed))
+
     advance(0, -count if again else 0)
     if not count:
         return
@@ -178,11 +184,23 @@ def _compute(
     if scheduler is not None:
         from cej_sim.sweeps.cluster import compute_there
 
-        compute_there(ledger, plan, todo_cells, count, address=scheduler, cell=compute, advance=advance)
+        compute_there(ledger.directory, plan, todo_cells, count, address=scheduler, cell=compute, keep=keep)
         return
     prepare()
     hands = min(usable_processors() if workers is None else workers, count)
-    compute_here(ledger, plan, Todo(todo_cells, count, hands), workers=hands, cell=compute, advance=advance)
+    compute_here(ledger.directory, plan, Todo(todo_cells, count, hands), workers=hands, cell=compute, keep=keep)
+
+
+@contextlib.contextmanager
+def _described(directory: Path, ledger: Ledger, plan: Plan, shard: Shard) -> Iterator[None]:
+    """Where something stops a sweep half done, leave tables of cells and a provenance that say how far it is."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # what stopped it is what is to be said
+            store.write_cells(directory, plan, ledger, shard)
+            store.write_provenance(directory, ledger, plan.design)
+        raise
 
 
 def _end(directory: Path, ledger: Ledger, plan: Plan, shard: Shard) -> None:
@@ -227,7 +245,8 @@ def retry(
             about = ledger.about()
             plan, shard = Plan(store.stored_design(directory, about)), Shard(*about["shard"])
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
-            _compute(ledger, plan, shard, status == 2, workers, scheduler, compute, progress, again=True)
+            with _described(directory, ledger, plan, shard):
+                _compute(ledger, plan, shard, status == 2, workers, scheduler, compute, progress, again=True)
             _end(directory, ledger, plan, shard)
         finally:
             ledger.close()
@@ -275,7 +294,6 @@ def _take_over(directory: Path, ledger: Ledger, source: Sweep) -> None:
                 f"{source.directory} has other numbers for cell {cell} than the shards before it; "
                 f"find out which are right with `cej-sim reproduce DIR {cell}`"
             )
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     for part in source.ledger.parts():
@@ -296,18 +314,71 @@ def _take_over(directory: Path, ledger: Ledger, source: Sweep) -> None:
 
 
 class Reproduced(NamedTuple):
-    """What came of computing a stored cell again: whether it is what was stored, and what differs, in words."""
+    """What came of computing a stored cell again.
+
+    Attributes:
+        same: Whether it came out as it is stored: the same numbers, or the same failure.
+        lines: That in words, and what differs.
+        failed: Whether it failed now.
+    """
 
     same: bool
     lines: list[str]
+    failed: bool = False
+
+
+def computed_apart(
+    plan: Plan, cells: Sequence[int], *, compute: Compute = worker.compute_cell, patience: bool = True
+) -> Batch:
+    """Compute some cells as a sweep does, in a process of their own which they may kill, and store nothing.
+
+    Args:
+        plan: Whose cells.
+        cells: Their numbers, ascending.
+        compute: What computes a cell.
+        patience: Whether others are still computed after one has taken longer than the design's time limit.
+
+    Returns:
+        Rows and probes of the cells that are done, and which ended how.
+
+    Raises:
+        SweepFailure: If the disk for temporary files is full, or workers cannot be started.
+    """
+    whole, parts = Batch(), []
+
+    class Enough(Exception):
+        """A cell has taken too long."""
+
+    with tempfile.TemporaryDirectory(prefix="cej_sim-cells-") as folder:
+        directory = Path(folder)
+        for name in (store.ROWS, store.PROBES):
+            (directory / name).mkdir()
+
+        def keep(part: store.Part | None, batch: Batch) -> None:
+            whole.done += batch.done
+            whole.failed += batch.failed
+            parts.extend([part] if part is not None else [])
+            if not patience and any(one.seconds >= plan.design.time_limit for one in batch.failed):
+                raise Enough
+
+        with contextlib.suppress(Enough):
+            compute_here(directory, plan, Todo(cells, len(cells), 1), workers=1, cell=compute, keep=keep)
+        rows, probes = (
+            list(store.in_order([(part.first, directory / room / part.name) for part in some]))
+            for room, some in ((store.ROWS, parts), (store.PROBES, [part for part in parts if part.probes]))
+        )
+    whole.rows, whole.probes = (pa.concat_tables(tables) if tables else None for tables in (rows, probes))
+    return whole
 
 
 def reproduce(directory: str | os.PathLike[str], cell: int, *, compute: Compute = worker.compute_cell) -> Reproduced:
     """Compute one cell again from what the directory holds, and set it against what is stored.
 
+    It is computed as in the sweep, by a process of its own and within the design's time limit.
+
     Raises:
         SweepError: If there is no such cell.
-        SweepFailure: If its part is damaged.
+        SweepFailure: If its part is damaged, or a worker cannot be started.
     """
     found = Sweep(directory)
     if not 0 <= cell < len(found.plan) or cell not in found.shard.cells(len(found.plan)):
@@ -318,13 +389,14 @@ def reproduce(directory: str | os.PathLike[str], cell: int, *, compute: Compute 
     if stored is None and failed is None:
         raise SweepError(f"cell {cell} was not computed yet; run `cej-sim sweep` to the end first")
     prepare()
-    batch = worker.compute(found.plan, [cell], cell=compute)
-    if stored is None or not batch.done:
+    batch = computed_apart(found.plan, [cell], compute=compute)
+    if batch.failed and failed is not None and batch.failed[0].error == failed.error:
+        return Reproduced(True, [*lines, f"the failure was reproduced: {failed.error}"], True)
+    if stored is None or batch.failed:
         before = "it was computed" if failed is None else f"it failed: {failed.error}"
         now = f"it fails: {batch.failed[0].error}" if batch.failed else "it is computed"
-        same = failed is not None and bool(batch.failed) and failed.error == batch.failed[0].error
         lines += [f"when the sweep ran, {before}", f"now {now}"]
-        return Reproduced(same, lines + ([] if same else _changes(found)))
+        return Reproduced(False, lines + _changes(found), bool(batch.failed))
     again = batch.done[0]
     rows, probes = found.cell(cell)
     if store.stored_hash(found.design, rows, probes) != stored.hash:
@@ -378,6 +450,7 @@ class Estimate(NamedTuple):
         seconds: With so many workers, the fewest and the most.
         bytes: On disk, at most.
         problem: What is wrong with a cell that was tried, or "".
+        measured: Whether any cell that was tried could be computed; if none, ``seconds`` and ``bytes`` mean nothing.
     """
 
     cells: int
@@ -386,30 +459,41 @@ class Estimate(NamedTuple):
     seconds: tuple[float, float]
     bytes: int
     problem: str
+    measured: bool
 
 
-def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -> Estimate:
-    """What a sweep would take, from measuring a run or two of three of its cells; nothing is written."""
+def estimate(
+    design: Design, workers: int | None = None, shard: Shard = WHOLE, *, compute: Compute = worker.compute_cell
+) -> Estimate:
+    """What a sweep would take, from measuring two runs of three of its cells; nothing is written.
+
+    They are computed as in a sweep, by a process of their own. After one that takes longer than the time limit, which
+    is that of the whole cell, no further one is tried.
+
+    Raises:
+        SweepError: If there is no such shard.
+        SweepFailure: If a worker cannot be started.
+    """
     from dataclasses import replace
 
     _check_shard(design, shard)
     prepare()
     plan = Plan(design)
     cells = shard.cells(len(plan))
+    if design.kind == "hypotheses":
+        return _estimate_hypotheses(plan, cells, workers, compute)
     few = replace(design, runs=2, auto=None, probes=tuple(replace(probe, runs=1) for probe in design.probes))
-    tried = Plan(few)
-    worker.warm(tried)
-    seconds, size, problem = [], [], ""
-    for cell in dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])):
-        bare = worker.compute(Plan(replace(few, probes=())), [cell])
-        whole = worker.compute(tried, [cell]) if design.probes else bare
-        if whole.rows is None:
-            problem = problem or f"cell {cell} ({plan.label(cell)}): {whole.failed[0].error}"
-            continue
-        probing = max(0.0, whole.done[0].seconds - bare.done[0].seconds)
-        more = probing * sum(probe.runs for probe in design.probes) / max(1, len(design.probes))
-        seconds.append((bare.done[0].seconds / 2, more))
-        size.append(whole.rows.nbytes / 2)
+    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
+    bare = computed_apart(Plan(replace(few, probes=())), tried, compute=compute, patience=False)
+    whole = computed_apart(Plan(few), tried, compute=compute, patience=False) if design.probes else bare
+    problem = ""
+    for one in sorted([*whole.failed, *bare.failed]):
+        problem = problem or f"cell {one.cell} ({plan.label(one.cell)}): {one.error}"
+    times = {one.cell: one.seconds for one in bare.done}
+    done = [one for one in whole.done if one.cell in times]
+    share = sum(probe.runs for probe in design.probes) / max(1, len(design.probes))
+    seconds = [(times[one.cell] / 2, max(0.0, one.seconds - times[one.cell]) * share) for one in done]
+    size = 0.0 if whole.rows is None else whole.rows.nbytes / (2 * len(whole.done))
     least = design.auto.least if design.auto else design.runs
     each, probes = (np.mean(seconds, axis=0).tolist()) if seconds else (0.0, 0.0)
     hands = min(usable_processors() if workers is None else workers, len(cells))
@@ -419,8 +503,33 @@ def estimate(design: Design, workers: int | None = None, shard: Shard = WHOLE) -
         scenarios,
         (least * scenarios * len(cells), design.runs * scenarios * len(cells)),
         tuple(len(cells) * (each * runs + probes) / hands for runs in (least, design.runs)),  # type: ignore[arg-type]
-        int(len(cells) * design.runs * float(np.mean(size) if size else 0.0)),
+        int(len(cells) * design.runs * size),
         problem,
+        bool(seconds),
+    )
+
+
+def _estimate_hypotheses(plan: Plan, cells: range, workers: int | None, compute: Compute) -> Estimate:
+    """The same for hypotheses, whose cells have runs and months of their own: by what a month of a run takes."""
+    from dataclasses import replace
+
+    design = plan.design
+    few = Plan(replace(design, runs=2, survives_runs=min(design.survives_runs, 2)))
+
+    def work(of: Plan, cell: int) -> int:
+        """Months to compute; a probe takes a run and its twin."""
+        return of.runs(cell) * of.months(cell) * (3 if of.probes(cell) else 1)
+
+    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
+    found = computed_apart(few, tried, compute=compute, patience=False)
+    problem = "".join(f"cell {one.cell} ({plan.label(one.cell)}): {one.error}" for one in found.failed[:1])
+    rates = [one.seconds / work(few, one.cell) for one in found.done]
+    runs = sum(plan.runs(cell) for cell in cells)
+    hands = min(usable_processors() if workers is None else workers, len(cells))
+    seconds = (float(np.mean(rates)) if rates else 0.0) * sum(work(plan, cell) for cell in cells) / hands
+    size = 8 * len(design.names) * runs * len(design.keep_months) * (len(design.keep_metrics) + 2)
+    return Estimate(
+        len(cells), len(design.names), (runs * len(design.names),) * 2, (seconds, seconds), size, problem, bool(rates)
     )
 
 

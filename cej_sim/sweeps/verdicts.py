@@ -114,6 +114,12 @@ def oriented(found: Estimate, expected: str) -> tuple[float, float, float]:
     return found.mean, found.low, found.high
 
 
+def oriented_row(row: Mapping[str, Any], prefix: str = "") -> tuple[float, float, float]:
+    """Mean and interval of a row of ``verdict_table``, turned as by ``oriented``; ``without_`` for the other arm."""
+    mean, low, high = (float(row[f"{prefix}{name}"]) for name in ("difference", "ci_low", "ci_high"))
+    return oriented(Estimate(0, mean, low, high, np.nan), str(row["expected"]))
+
+
 def within(found: Estimate, smallest: float) -> bool:
     """Whether the whole interval lies within the least difference that matters."""
     return bool(-smallest <= found.low and found.high <= smallest)
@@ -210,28 +216,56 @@ class TestOf:
         return ("with", *([self.without] if self.without else []), *(self.off or {}))
 
 
-def pairs_of(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Differences b - a run by run: ``run value``, missing where one of the two says nothing without its coalition.
+def pairs_of(rows: pd.DataFrame, metric: str) -> tuple[NDArray[np.int64], Values]:
+    """Differences b - a run by run, missing where one of the two says nothing without its coalition.
 
     Args:
         rows: ``scenario`` (a or b), ``run``, the metric, and ``alive`` if it is known, of one cell and month.
         metric: Of what.
+
+    Returns:
+        The runs that both have, ascending, and their differences.
     """
-    values = rows[["run", "scenario", metric]].copy()
+    scenario, run = rows["scenario"].to_numpy(), rows["run"].to_numpy(dtype=np.int64)
+    values = rows[metric].to_numpy(dtype=float)
     if metric in BY_NAME and not BY_NAME[metric].outlives and "alive" in rows:
-        values[metric] = values[metric].where(rows["alive"] > 0.0)
-    wide = values.pivot(index="run", columns="scenario", values=metric).reindex(columns=["a", "b"])
-    return pd.DataFrame({"run": wide.index.to_numpy(), "value": (wide["b"] - wide["a"]).to_numpy(dtype=float)})
+        values = np.where(rows["alive"].to_numpy() > 0.0, values, np.nan)
+    a, b = scenario == "a", scenario == "b"
+    runs, first, second = np.intersect1d(run[a], run[b], assume_unique=True, return_indices=True)
+    return runs, values[b][second] - values[a][first]
 
 
-def by_set(pairs: pd.DataFrame, sets: int) -> pd.DataFrame:
+def by_set(runs: NDArray[np.int64], differences: Values, sets: int) -> pd.DataFrame:
     """A row per parameter set: ``set runs pairs difference``; run r belongs to set r modulo ``sets``.
 
     ``runs`` are those computed, ``pairs`` those with a difference, over which it is the mean.
     """
-    grouped = pairs.assign(set=pairs["run"] % sets).groupby("set", sort=True)["value"]
-    found = pd.DataFrame({"runs": grouped.size(), "pairs": grouped.count(), "difference": grouped.mean()})
-    return found.reset_index()
+    number, there = runs % sets, ~np.isnan(differences)
+    computed = np.bincount(number, minlength=sets)
+    known = np.bincount(number[there], minlength=sets)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(number[there], differences[there], minlength=sets) / known
+    found = pd.DataFrame({"set": np.arange(sets), "runs": computed, "pairs": known, "difference": mean})
+    return found[computed > 0].reset_index(drop=True)
+
+
+class _Effects:
+    """The differences set by set, quickly found by test and arm."""
+
+    def __init__(self, effects: pd.DataFrame) -> None:
+        keys = ["hypothesis", "setup", "test", "arm"]
+        ordered = effects.sort_values([*keys, "set"], kind="stable")
+        self._places = ordered.groupby(keys).indices if len(ordered) else {}
+        self._columns = {name: ordered[name].to_numpy() for name in ("set", "runs", "pairs", "difference")}
+
+    def of(self, test: TestOf, arm: str, column: str = "difference") -> NDArray[Any]:
+        """A column of an arm, by set; empty where it was not computed."""
+        place = self._places.get((test.hypothesis, test.setup, test.number, arm))
+        return np.empty(0) if place is None else self._columns[column][place]
+
+    def means(self, test: TestOf, arm: str) -> Values:
+        """The mean differences of the sets, (sets,)."""
+        return self.of(test, arm).astype(float)
 
 
 def verdict_table(
@@ -245,12 +279,9 @@ def verdict_table(
             not computed.
         survivors: What ``survival_table`` made.
     """
-    groups = {key: group for key, group in effects.groupby(["hypothesis", "setup", "test", "arm"])}
-    rows = []
+    found_in, rows = _Effects(effects), []
     for test in tests:
-        key = (test.hypothesis, test.setup, test.number)
-        here = groups.get((*key, "with"))
-        means = _means(here)
+        means = found_in.means(test, "with")
         found = estimate(means)
         p_sign = sign_share(means, test.expected, test.smallest)
         known = int((~np.isnan(means)).sum())
@@ -273,23 +304,18 @@ def verdict_table(
             "never_failed": bool(known and failed == 0),
             "sets": found.sets,
             "sets_without": len(means) - found.sets,
-            "runs": 0 if here is None else int(here["runs"].sum()),
-            "pairs": 0 if here is None else int(here["pairs"].sum()),
+            "runs": int(found_in.of(test, "with", "runs").sum()),
+            "pairs": int(found_in.of(test, "with", "pairs").sum()),
             "without": test.without,
         }
-        row |= _control_of(test, found, groups.get((*key, test.without)) if test.without else None)
+        row |= _control_of(test, found, found_in.means(test, test.without) if test.without else np.empty(0))
         row |= _survival_of(test, survivors)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _means(group: pd.DataFrame | None) -> Values:
-    return np.empty(0) if group is None else group.sort_values("set")["difference"].to_numpy(dtype=float)
-
-
-def _control_of(test: TestOf, found: Estimate, group: pd.DataFrame | None) -> dict[str, Any]:
-    """The columns on what came of an effect without its mechanism."""
-    means = _means(group)
+def _control_of(test: TestOf, found: Estimate, means: Values) -> dict[str, Any]:
+    """The columns on what came of an effect without its mechanism, from the means of the sets in that arm."""
     without = estimate(means)
     fell = bool(under_a_fifth(found, without)) if without.sets and test.expected != "same" else None
     return {
@@ -333,21 +359,14 @@ def survival_table(tests: Sequence[TestOf], effects: pd.DataFrame) -> pd.DataFra
         tests: All of them.
         effects: ``hypothesis setup test arm set difference``, every arm over the same runs.
     """
-    groups = {key: group for key, group in effects.groupby(["hypothesis", "setup", "test", "arm"])}
-    rows = []
+    found_in, rows = _Effects(effects), []
     for test in tests:
-        key = (test.hypothesis, test.setup, test.number)
-        with_ = groups.get((*key, "with"))
         for arm, gain in (test.off or {}).items():
-            off = groups.get((*key, arm))
-            if with_ is None or off is None:
-                before, after = _means(with_), _means(off)
-                outcome = NOT_COMPUTED
-            else:
-                both = with_.merge(off, on="set", suffixes=("", "_off")).sort_values("set")
-                before, after = (both[name].to_numpy(dtype=float) for name in ("difference", "difference_off"))
-                outcome = survival(before, after, test.expected, test.smallest)
-            first, second = estimate(before), estimate(after)
+            first, second = found_in.of(test, "with", "set"), found_in.of(test, arm, "set")
+            _, first_in, second_in = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+            before, after = found_in.means(test, "with")[first_in], found_in.means(test, arm)[second_in]
+            outcome = survival(before, after, test.expected, test.smallest)
+            all_of_it, without = estimate(before), estimate(after)
             rows.append(
                 {
                     "hypothesis": test.hypothesis,
@@ -359,11 +378,11 @@ def survival_table(tests: Sequence[TestOf], effects: pd.DataFrame) -> pd.DataFra
                     "smallest": test.smallest,
                     "gain": gain,
                     "outcome": outcome,
-                    "sets": second.sets,
-                    "difference": first.mean,
-                    "off_difference": second.mean,
-                    "off_ci_low": second.low,
-                    "off_ci_high": second.high,
+                    "sets": without.sets,
+                    "difference": all_of_it.mean,
+                    "off_difference": without.mean,
+                    "off_ci_low": without.low,
+                    "off_ci_high": without.high,
                 }
             )
     return pd.DataFrame(rows, columns=list(SURVIVAL_COLUMNS))

@@ -47,14 +47,14 @@ class Cell(NamedTuple):
     probes: list[Probed]
 
 
-#: What computes a cell of a plan; the event, when it is set, asks it to give up.
-Compute = Callable[[Plan, int, threading.Event | None], Cell]
+#: What computes a cell of a plan.
+Compute = Callable[[Plan, int], Cell]
 
 
 # One cell
 
 
-def compute_cell(plan: Plan, cell: int, stop: threading.Event | None = None) -> Cell:
+def compute_cell(plan: Plan, cell: int) -> Cell:
     """Run a cell's scenarios with common luck, and its probes.
 
     Raises:
@@ -74,7 +74,7 @@ def compute_cell(plan: Plan, cell: int, stop: threading.Event | None = None) -> 
         key = key_of(seed, run)
         seen = []
         for place, name in enumerate(scenarios):
-            run_once(in_runs(name, run), key, out, stop, events[name])
+            run_once(in_runs(name, run), key, out, None, events[name])
             rows[place, run, there] = out[kept]
             if design.auto is not None and place < 2:
                 seen.append(float(out[design.auto.month, NAMES.index(design.auto.metric)]))
@@ -154,17 +154,15 @@ def compute(
     cells: Sequence[int],
     *,
     seconds: float = math.inf,
-    time_limit: float | None = None,
     begin: Callable[[int], None] | None = None,
     cell: Compute = compute_cell,
 ) -> Batch:
-    """Compute cells; one that fails is put down with its error, and the others go on.
+    """Compute cells in this process; one that raises an error is put down with it, and the others go on.
 
     Args:
         plan: Whose cells.
         cells: Their numbers, ascending.
         seconds: After this long, no further cell is begun.
-        time_limit: Seconds after which a cell is asked to give up; None where somebody else watches the clock.
         begin: Told the number of each cell before it begins.
         cell: What computes one.
     """
@@ -178,21 +176,11 @@ def compute(
             break
         if begin is not None:
             begin(number)
-        late = threading.Event()
-        timer = None if time_limit is None else threading.Timer(time_limit, late.set)
         try:
-            if timer is not None:
-                timer.daemon = True
-                timer.start()
-            found = cell(plan, number, late)
-            if late.is_set():
-                raise TimeoutError(too_long(time_limit or 0.0))
+            found = cell(plan, number)
         except (Exception, SystemExit) as error:
             batch.failed.append(failure(plan, number, error, time.perf_counter() - before))
             continue
-        finally:
-            if timer is not None:
-                timer.cancel()
         rows = store.canonical(found.rows)
         digest = store.cell_hash(plan.design, rows, found.probes)
         arrays.append(rows)
@@ -207,16 +195,11 @@ def compute(
     return batch
 
 
-def too_long(limit: float) -> str:
-    """What is said of a cell that takes too long."""
-    return f"took longer than the time limit of {limit:g} seconds"
-
-
 def failure(plan: Plan, cell: int, error: BaseException, seconds: float) -> Failed:
     """A cell's error as it is put down."""
     words = " ".join(str(error).split())
     kind = type(error).__name__
-    plain = words if isinstance(error, TimeoutError) else f"{kind}: {words}" if words else kind
+    plain = f"{kind}: {words}" if words else kind
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-4))
     return Failed(cell, plain[:500], trace[-4000:], str(plan.seed(cell)), seconds)
 

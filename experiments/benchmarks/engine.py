@@ -90,12 +90,12 @@ def engine(cells: int, runs: int, workers: int) -> tuple[float, float]:
         ready: list[float] = []
         used = -processors()
         crew.compute_here(
-            ledger,
+            Path(folder),
             plan,
             crew.Todo(range(cells), cells, workers),
             workers=workers,
             cell=worker.compute_cell,
-            advance=lambda done, failed: None,
+            keep=lambda part, batch: ledger.record(part, batch.done, batch.failed),
             ready=lambda: ready.append(time.perf_counter()),
         )
         seconds, used = time.perf_counter() - ready[-1], used + processors()

@@ -414,7 +414,7 @@ def loops_figure(loops: Mapping[str, tuple[Loop, pd.DataFrame]], given: argparse
             color = {"open": INK, "closed": BETTER, UNSURE: SOFT}[verdict["verdict"]]
             write(axes, 0.0, -0.18, f"{verdict['verdict']}: {said}", fontsize=13, color=color, va="top")
         write(
-            figure, 0.03, 0.865 - row * 0.385, which[:1].upper() + which[1:], fontsize=16, fontweight="bold", va="top"
+            figure, 0.03, 0.853 - row * 0.378, which[:1].upper() + which[1:], fontsize=16, fontweight="bold", va="top"
         )
     marks: list[tuple[Any, str]] = [
         (Line2D([], [], color=FIRST, marker="o", linewidth=2.4), "the way there"),
@@ -489,7 +489,7 @@ def organizing_figure(table: pd.DataFrame, least: pd.DataFrame, given: argparse.
         write(
             figure,
             0.03,
-            0.875 - row * 0.4,
+            0.853 - row * 0.38,
             f"{which[:1].upper() + which[1:]} (points)",
             fontsize=16,
             fontweight="bold",
