@@ -5,6 +5,7 @@
     ci, led = cej.load("collective_impact"), cej.load("community_led")
     both = cej.compare(ci, led, runs=200, seed=1)
     both.monthly, both.table, both.plot()
+    wide = cej.compare(ci, led, runs=200, seed=1, ensemble=cej.Ensemble.read())
     model = cej.CoalitionModel(ci, rng=1)
     model.step()
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cej_sim import power
+    from cej_sim.ensemble import Ensemble
     from cej_sim.model import CoalitionModel
     from cej_sim.reading import load
     from cej_sim.runs import compare, simulate
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["CoalitionModel", "__version__", "compare", "load", "power", "simulate", "sweep"]
+__all__ = ["CoalitionModel", "Ensemble", "__version__", "compare", "load", "power", "simulate", "sweep"]
 
 # Public name -> the module that holds it, and what it is called there (None: the module itself).
 _PLACES: dict[str, tuple[str, str | None]] = {
     "CoalitionModel": ("cej_sim.model", "CoalitionModel"),
+    "Ensemble": ("cej_sim.ensemble", "Ensemble"),
     "compare": ("cej_sim.runs", "compare"),
     "load": ("cej_sim.reading", "load"),
     "power": ("cej_sim.power", None),

@@ -308,6 +308,7 @@ def _readme(said: Mapping[str, Any], names: set[str]) -> str:
         (f"{FILES}/", "the scenario files as used, with those they extend and the networks they import"),
         (f"{SHIPPED}/", "scenarios that come with cej-sim, to be read; commands find them by name"),
         ("labels.yaml", "words that were shown instead of the usual ones"),
+        ("ensemble.csv", "the parameter sets that the runs went through"),
         ("differences.txt", "the rules that differ, by principle, with the reasons given"),
         (f"{RESULTS}/report.html", "begin here: one page with everything"),
         (f"{RESULTS}/comparison.png", "the picture"),

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from cej_sim.bundle import Gathered
     from cej_sim.comparison import Labels
+    from cej_sim.ensemble import Ensemble
     from cej_sim.runs import Result
     from cej_sim.scenario import Scenario
 
@@ -91,6 +92,7 @@ class Request(NamedTuple):
         labels: What the labels file says, if one is named.
         gathered: The files for the bundle, if there is to be one.
         extra: Further files for it, by name.
+        ensemble: The parameter sets to run through, if that is asked for.
     """
 
     scenarios: list[Scenario]
@@ -102,6 +104,7 @@ class Request(NamedTuple):
     labels: Labels | None
     gathered: Gathered | None
     extra: dict[str, bytes]
+    ensemble: Ensemble | None
 
 
 # Options that several commands share
@@ -140,6 +143,18 @@ Out = Annotated[
 Shown = Annotated[
     str | None,
     typer.Option("--labels", metavar="FILE", help="Words to show instead of the usual ones; no number changes."),
+]
+Ensembled = Annotated[
+    bool,
+    typer.Option(
+        "--ensemble",
+        help="Go through the calibrated parameter sets, so that intervals hold what is not known, and not luck only; "
+        "what a scenario sets itself stays.",
+    ),
+]
+EnsembleFile = Annotated[
+    str | None,
+    typer.Option("--ensemble-file", metavar="FILE.csv", help="The same with parameter sets of your own."),
 ]
 
 
@@ -192,9 +207,23 @@ def run(
     settings: Set = None,
     out: Out = None,
     labels: Shown = None,
+    ensemble: Ensembled = False,
+    ensemble_file: EnsembleFile = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
-    asked = _prepare([name], runs, seed, months, settings, out, labels, allow_unequal_budgets=True, alone=True)
+    asked = _prepare(
+        [name],
+        runs,
+        seed,
+        months,
+        settings,
+        out,
+        labels,
+        allow_unequal_budgets=True,
+        alone=True,
+        ensemble=ensemble,
+        ensemble_file=ensemble_file,
+    )
 
     from cej_sim.comparison import render_summary, summary_table
     from cej_sim.runs import simulate, table_months
@@ -215,6 +244,7 @@ def run(
             progress=advance,
             against=against,
             command=command(context),
+            ensemble=asked.ensemble,
         )
     result = replace(result, labels=asked.labels)
     for remark in result.provenance["warnings"]:
@@ -246,6 +276,8 @@ def compare(
             help="Also pack scenario files, differences, predictions and results into one file, for handing in.",
         ),
     ] = None,
+    ensemble: Ensembled = False,
+    ensemble_file: EnsembleFile = None,
 ) -> None:
     """Run scenarios side by side with common luck; the first is compared with each of the others.
 
@@ -254,12 +286,25 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
-    asked = _prepare(names, runs, seed, months, settings, out, labels, allow_unequal_budgets, bundle)
+    asked = _prepare(
+        names,
+        runs,
+        seed,
+        months,
+        settings,
+        out,
+        labels,
+        allow_unequal_budgets,
+        bundle,
+        ensemble=ensemble,
+        ensemble_file=ensemble_file,
+    )
 
     from cej_sim import runs as computing
     from cej_sim.comparison import render
 
     remarks = _remarks(asked.scenarios, settings or [])
+    remarks += [asked.ensemble.remark(asked.scenarios)] if asked.ensemble else []
     for remark in [*remarks, *computing.comparison_remarks(computing.unique_names(asked.scenarios), asked.months)]:
         say(f"Note: {remark}.")
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
@@ -275,6 +320,7 @@ def compare(
             progress=advance,
             allow_unequal_budgets=allow_unequal_budgets,
             command=command(context),
+            ensemble=asked.ensemble,
         )
     result = replace(result, labels=asked.labels)
     with result.showing():
@@ -287,6 +333,7 @@ def compare(
         options += [word for setting in settings or [] for word in ("--set", setting)]
         options += ["--allow-unequal-budgets"] if allow_unequal_budgets else []
         options += ["--labels", "labels.yaml"] if labels else []
+        options += ["--ensemble-file", "ensemble.csv"] if ensemble_file else ["--ensemble"] if ensemble else []
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
 
 
@@ -408,6 +455,8 @@ def _prepare(
     allow_unequal_budgets: bool,
     bundle: str | None = None,
     alone: bool = False,
+    ensemble: bool = False,
+    ensemble_file: str | None = None,
 ) -> Request:
     """The scenarios with the settings made, the numbers, the directory for the results, and what else is named.
 
@@ -456,6 +505,10 @@ def _prepare(
         words, found = _words(labels, [one.name for one in everybody if one is not None], None in everybody)
         problems += found
         extra = {"labels.yaml": Path(labels).read_bytes()} if words is not None else {}
+    sets, found = _ensemble(ensemble_file) if ensemble or ensemble_file is not None else (None, [])
+    problems += found
+    if sets is not None and ensemble_file is not None:
+        extra["ensemble.csv"] = Path(ensemble_file).read_bytes()
     gathered = None
     if bundle is not None:
         from cej_sim import bundle as packing
@@ -482,6 +535,7 @@ def _prepare(
         words,
         gathered,
         extra,
+        sets,
     )
 
 
@@ -525,6 +579,17 @@ def _words(file: str, scenarios: Sequence[str], incomplete: bool) -> tuple[Label
         return None, [
             str(problem) for problem in error.problems if not (incomplete and problem.path.startswith("scenarios."))
         ]
+
+
+def _ensemble(file: str | None) -> tuple[Ensemble | None, list[str]]:
+    """The parameter sets of a file, or those shipped, and their mistakes, a line each."""
+    from cej_sim.ensemble import Ensemble, EnsembleError
+
+    try:
+        return Ensemble.read(file), []
+    except EnsembleError as error:
+        option = "--ensemble" if file is None else "--ensemble-file"
+        return None, [f"{option}: {line}" for line in str(error).splitlines()]
 
 
 def _title(scenario: Scenario, words: Labels | None) -> str:

@@ -31,6 +31,7 @@ BALLOT = 16
 CALLS = 17
 SURVEY = 18
 TIES = 19
+ENDING = 20
 
 # Streams of the starting population (month is 0, 1 or 2: three uniforms make one bell-shaped draw).
 ATTRIBUTE = 1000

@@ -170,7 +170,7 @@ def run_months(s, events, key, start, out):
         )  # fmt: skip
         advocate.advocate(
             key, month, rules, c, K, tables,
-            kind, active, present, home, stake, openness, resources, agency, x, fatigue, mobilized,
+            kind, active, member, present, home, stake, openness, resources, belief, agency, x, fatigue, mobilized,
             group_size, group_exposure, driver, pressure, opposition, norm, wins, pending, survival,
             decision, commitment, spend, log, logged,
         )  # fmt: skip
@@ -185,7 +185,7 @@ def run_months(s, events, key, start, out):
             evaluate.evaluate(key, month, rules, c, K, tables, kind, present, structural, belief, fit, spend)
             fund.fund(
                 key, month, rules, c, K, tables,
-                kind, paid, member, resources, engagement, trust, grievance,
+                kind, paid, member, present, resources, openness, belief, engagement, trust, grievance,
                 structural, group_affected, group_exposure, driver, gap, log, logged,
             )  # fmt: skip
             reform.reform(

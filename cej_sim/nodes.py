@@ -247,6 +247,18 @@ Node = ScalarNode | MapNode | ListNode
 def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_version: {SCHEMA_VERSION}") -> MapNode:
     """The nodes of a YAML text, whose root must be a map; mistakes speak of ``what``, and of its first line.
 
+    Raises:
+        ScenarioError: As ``parse_any``, and if its root is no map.
+    """
+    root = parse_any(text, file, what, begin)
+    if not isinstance(root, MapNode):
+        stop(root.place, f"{what} is lines 'key: value'; begin with the line {begin}")
+    return root
+
+
+def parse_any(text: str, file: str, what: str, begin: str) -> Node:
+    """The nodes of a YAML text, whatever its root is.
+
     Built from the parser's events, so that nothing is constructed, nothing recurses, and a text that would
     grow without bounds is given up early.
 
@@ -301,8 +313,6 @@ def parse(text: str, file: str, what: str = "a scenario", begin: str = f"schema_
     root = top.items[0] if top.items else None
     if root is None or (isinstance(root, ScalarNode) and root.value is None):
         stop(Place(file, 1, 1), f"the file is empty; begin with the line {begin}")
-    if not isinstance(root, MapNode):
-        stop(root.place, f"{what} is lines 'key: value'; begin with the line {begin}")
     return root
 
 

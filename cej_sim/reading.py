@@ -873,6 +873,7 @@ def _together(walk: Walk, reading: Reading, shown: str) -> Scenario:
         expect=expect,
         reasons=tuple((path[8:], text) for path, text in given.items() if path.startswith("reasons.")),
         path=reading.path,
+        stated=frozenset(path for path in given if path in PARAMETERS),
     )
     if sound("governance.decide.votes", "events"):
         walk.remarks += vote_remarks(scenario)
@@ -1047,7 +1048,7 @@ def read_set(assignments: Sequence[str], scenario: Scenario) -> Scenario:
             report(path, f"with the scenario's event of month {scenario.events[i].month}, {message}")
     if problems:
         raise ScenarioError(problems)
-    return replace(scenario, values=changed)
+    return replace(scenario, values=changed, stated=scenario.stated | set(values))
 
 
 def _set_advice(path: str) -> str:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from cej_sim import compiled, provenance
 from cej_sim.draws import run_key
+from cej_sim.ensemble import Ensemble
 from cej_sim.explaining import differences
 from cej_sim.instruments import change_log
 from cej_sim.metrics import METRICS, NAMES
@@ -399,8 +400,12 @@ def _compute(
     months: int | Mapping[str, int],
     threads: int,
     progress: Progress | None,
+    ensemble: Ensemble | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run every scenario with every run number of a seed: the monthly table and the changes."""
+    """Run every scenario with every run number of a seed: the monthly table and the changes.
+
+    With an ensemble, a run uses the set of its number.
+    """
     length = dict.fromkeys(scenarios, months) if isinstance(months, int) else months
     out = {name: np.empty((len(run_numbers), length[name] + 1, len(METRICS))) for name in scenarios}
     events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
@@ -408,7 +413,8 @@ def _compute(
 
     def work(task: tuple[int, str], stop: threading.Event) -> None:
         row, name = task
-        state = run_once(scenarios[name], key_of(seed, run_numbers[row]), out[name][row], stop, events[name])
+        scenario = scenarios[name] if ensemble is None else ensemble.apply(scenarios[name], run_numbers[row])
+        state = run_once(scenario, key_of(seed, run_numbers[row]), out[name][row], stop, events[name])
         changes[name, row] = change_log(state, scenarios[name])
 
     _each([(row, name) for row in range(len(run_numbers)) for name in scenarios], work, threads, progress)
@@ -627,6 +633,7 @@ def simulate(
     *,
     against: Sequence[Scenario] = (),
     command: str | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Result:
     """Run one scenario many times.
 
@@ -640,6 +647,7 @@ def simulate(
         against: Scenarios that the scenario's predictions are held against (``expect:`` in its file). They are run
             with the same luck as far as predictions reach, and appear in ``predictions`` only.
         command: The command line that asked for this, for the provenance.
+        ensemble: Parameter sets; run r uses set r, which ``Ensemble.apply`` says exactly. None: the declared defaults.
 
     Returns:
         The runs' monthly table, changes, predictions and provenance.
@@ -653,7 +661,7 @@ def simulate(
     others = {name: one for name, one in everybody.items() if name not in named}
     reach = max((one.month for one in scenario.expect if one.month <= chosen), default=1)
     months_of = {**{name: min(reach, one.months) for name, one in others.items()}, scenario.name: chosen}
-    table, log = _compute(everybody, range(runs), seed, months_of, threads, progress)
+    table, log = _compute(everybody, range(runs), seed, months_of, threads, progress, ensemble)
     from cej_sim.predictions import judge
 
     predictions = judge(table, predictions_of(named, everybody))
@@ -661,7 +669,7 @@ def simulate(
         frame[frame["scenario"].isin(list(named))].reset_index(drop=True) if others else frame for frame in (table, log)
     )
     remarks = comparison_remarks(everybody, chosen) if others else []
-    described = _describe(named, runs, seed, chosen, command, remarks, others)
+    described = _describe(named, runs, seed, chosen, command, remarks, others, ensemble)
     return Result(named, monthly, changes, described, predictions=predictions, against=others)
 
 
@@ -676,6 +684,7 @@ def compare(
     progress: Progress | None = None,
     allow_unequal_budgets: bool = False,
     command: str | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Comparison:
     """Run scenarios side by side with common luck, and compare the first with each of the others.
 
@@ -690,6 +699,7 @@ def compare(
         progress: Called with (runs done, runs of all scenarios).
         allow_unequal_budgets: Compare scenarios although one has more money; else they are refused.
         command: The command line that asked for this, for the provenance.
+        ensemble: Parameter sets; run r of every scenario uses set r. None: the declared defaults.
 
     Returns:
         Monthly table, changes, table of differences and provenance.
@@ -705,14 +715,14 @@ def compare(
     remarks = comparison_remarks(named, months)
     for remark in remarks:
         warnings.warn(remark, ComparisonWarning, stacklevel=2)
-    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress)
+    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress, ensemble)
     from cej_sim.comparison import compare_table  # brings scipy, which takes longer to load than all else
 
     first, *others = named
     from cej_sim.predictions import judge
 
     table = compare_table(monthly, first, others, table_months(chosen))
-    described = _describe(named, runs, seed, chosen, command, remarks)
+    described = _describe(named, runs, seed, chosen, command, remarks, ensemble=ensemble)
     predictions = judge(monthly, predictions_of(named))
     return Comparison(named, monthly, changes, described, table, predictions=predictions)
 
@@ -747,8 +757,11 @@ def _describe(
     command: str | None,
     remarks: Sequence[str] = (),
     against: Mapping[str, Scenario] | None = None,
+    ensemble: Ensemble | None = None,
 ) -> dict[str, Any]:
-    return provenance.describe(
+    if ensemble is not None:
+        remarks = [*remarks, ensemble.remark(scenarios.values())]
+    described = provenance.describe(
         scenarios,
         seed=int(seed),
         runs=int(runs),
@@ -758,6 +771,7 @@ def _describe(
         warnings=remarks,
         against=against,
     )
+    return described if ensemble is None else {**described, "ensemble": ensemble.described()}
 
 
 # Probes
@@ -771,6 +785,8 @@ def causal_influence(
     bloc: str = "resident",
     threads: int | None = None,
     progress: Progress | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """How far one bloc's convictions cause the agenda: each run against its counterfactual twin.
 
@@ -787,6 +803,7 @@ def causal_influence(
         bloc: ``resident``, ``institution``, ``backbone`` or ``organizer``.
         threads: As in ``simulate``.
         progress: Called with (pairs done, pairs in all).
+        numbers: Numbers of the runs, instead of the first ``runs``.
 
     Returns:
         A row per run and month from 0, columns ``run month influence``; ``influence`` is missing where
@@ -797,9 +814,11 @@ def causal_influence(
     """
     if bloc not in KINDS:
         raise RequestError(f"bloc: {bloc!r} is not a kind of agent; write one of: {', '.join(KINDS)}")
+    runs = runs if numbers is None else len(numbers)
     months, threads = _request({scenario.name: scenario}, runs, seed, months, threads)
+    numbers = range(runs) if numbers is None else numbers
     events, kind, issues = encode_events(scenario), KINDS.index(bloc), len(scenario.issues)
-    out = np.empty((runs, months + 1))
+    out = np.empty((len(numbers), months + 1))
 
     def agendas(state: State, key: np.uint64, stop: threading.Event) -> NDArray[np.float64]:
         """The agenda of every month, (months + 1, K); the state is run on."""
@@ -813,21 +832,21 @@ def causal_influence(
             agenda[month + 1] = state.decision[:issues]
         return agenda
 
-    def work(run: int, stop: threading.Event) -> None:
-        key = key_of(seed, run)
+    def work(place: int, stop: threading.Event) -> None:
+        key = key_of(seed, numbers[place])
         state, twin = start(scenario, key), start(scenario, key, permuted=kind)
         rows = (state.kind == kind) & state.active
         if not rows.any():
             raise RequestError(f"bloc: {scenario.name} has nobody of kind {bloc}; choose another bloc")
         moved = np.abs(state.x0[rows, :issues] - twin.x0[rows, :issues]).sum(axis=1).mean()
         difference = np.abs(agendas(state, key, stop) - agendas(twin, key, stop)).sum(axis=1)
-        out[run] = difference / moved if moved > 0 else np.nan
+        out[place] = difference / moved if moved > 0 else np.nan
 
-    _each(range(runs), work, threads, progress)
+    _each(range(len(numbers)), work, threads, progress)
     return pd.DataFrame(
         {
-            "run": np.repeat(np.arange(runs, dtype=np.int32), months + 1),
-            "month": np.tile(np.arange(months + 1, dtype=np.int32), runs),
+            "run": np.repeat(np.asarray(numbers, dtype=np.int32), months + 1),
+            "month": np.tile(np.arange(months + 1, dtype=np.int32), len(numbers)),
             "influence": out.ravel(),
         }
     )
@@ -861,6 +880,8 @@ def irreversibility(
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> Loop:
     """Whether a rule that was changed can be changed back: move it from low to high by mandate, and back again.
 
@@ -881,10 +902,12 @@ def irreversibility(
         seed: As in ``simulate``.
         threads: As in ``simulate``.
         progress: Called with (runs done, runs in all).
+        numbers: Numbers of the runs, instead of the first ``runs``.
 
     Raises:
         RequestError: If the rule is unknown or not a number, or a number is impossible.
     """
+    runs = runs if numbers is None else len(numbers)
     problems = request_problems(runs=runs, seed=seed, threads=threads)
     problems += [
         f"{name}: {value} is too few; write a whole number of at least 2"
@@ -900,6 +923,7 @@ def irreversibility(
         problems.append(f"{path} is changed by an event of {scenario.name}; remove the event first")
     if problems or parameter is None:
         raise RequestError("\n".join(problems))
+    numbers = range(runs) if numbers is None else numbers
     values = [float(value) for value in np.linspace(low, high, steps)]
     if parameter.kind == "count":
         values = [float(round(value)) for value in values]
@@ -917,25 +941,25 @@ def irreversibility(
     )
     move = replace(stay, events=tuple(sorted((*stay.events, *mandates), key=lambda event: event.month)))
     events = {False: encode_events(stay), True: encode_events(move)}
-    plateaus = np.empty((2, runs, len(way), len(METRICS)))
+    plateaus = np.empty((2, len(numbers), len(way), len(METRICS)))
 
     def work(task: tuple[int, bool], stop: threading.Event) -> None:
-        run, moved = task
+        row, moved = task
         rows = np.empty((months + 1, len(METRICS)))
-        run_once(move if moved else stay, key_of(seed, run), rows, stop, events[moved])
+        run_once(move if moved else stay, key_of(seed, numbers[row]), rows, stop, events[moved])
         for place in range(len(way)):
-            plateaus[int(moved), run, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
+            plateaus[int(moved), row, place] = rows[place * hold + 1 + hold // 2 : (place + 1) * hold + 1].mean(axis=0)
 
-    tasks = [(run, moved) for run in range(runs) for moved in (False, True)]
+    tasks = [(row, moved) for row in range(len(numbers)) for moved in (False, True)]
     _each(tasks, work, usable_processors() if threads is None else threads, progress)
-    return _loop(plateaus, np.asarray(values))
+    return _loop(plateaus, np.asarray(values), numbers)
 
 
 def _typed(kind: str, value: float) -> float | int:
     return int(value) if kind == "count" and value == int(value) else float(value)
 
 
-def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64]) -> Loop:
+def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64], numbers: Sequence[int] | None = None) -> Loop:
     """Branches and areas from the means at each place of the way, (stay or move, runs, 2 steps - 1, metrics)."""
     steps = len(values)
     up, down = plateaus[:, :, :steps], plateaus[:, :, : steps - 2 : -1]
@@ -954,11 +978,11 @@ def _loop(plateaus: NDArray[np.float64], values: NDArray[np.float64]) -> Loop:
         branch("down", values, down[1]),
         branch("stay", np.full(2 * steps - 1, values[0]), plateaus[0]),
     ]
-    runs = plateaus.shape[1]
+    numbers = range(plateaus.shape[1]) if numbers is None else numbers
     per_run = pd.DataFrame(
         {
-            "run": np.repeat(np.arange(runs, dtype=np.int32), len(NAMES)),
-            "metric": list(NAMES) * runs,
+            "run": np.repeat(np.asarray(numbers, dtype=np.int32), len(NAMES)),
+            "metric": list(NAMES) * len(numbers),
             "area": area[1].ravel(),
             "drift": area[0].ravel(),
         }

@@ -453,6 +453,7 @@ class Scenario:
     Attributes:
         values: A value for every path of ``COMMUNITY``, ``NETWORK`` and ``month.RULES``.
         reasons: Why it differs from the scenario that its file extends: (path or section, reason), for readers only.
+        stated: Paths that its file, the one it extends, ``--set`` or ``with_values`` has set; an ensemble leaves them.
     """
 
     name: str
@@ -467,6 +468,7 @@ class Scenario:
     expect: tuple[Expectation, ...] = ()
     reasons: tuple[tuple[str, str], ...] = ()
     path: Path | None = field(default=None, compare=False)
+    stated: frozenset[str] = field(default=frozenset(), compare=False)
 
     __iter__ = None  # not a sequence, although its values are read by path
 
@@ -482,7 +484,7 @@ class Scenario:
         """
         for path, value in values.items():
             check_value(path, value)
-        changed = replace(self, values={**self.values, **values})
+        changed = replace(self, values={**self.values, **values}, stated=self.stated | set(values))
         problems = budget_problems(changed.values)
         if problems:
             raise ValueError("; ".join(text for _, text in problems))
@@ -498,7 +500,7 @@ class Scenario:
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the numbers, as plain data: no name, no label, no description."""
         content = asdict(self)
-        for key in ("name", "label", "description", "path", "expect", "reasons"):
+        for key in ("name", "label", "description", "path", "expect", "reasons", "stated"):
             content.pop(key)
         if self.network_file is not None:
             content["network_file"]["path"] = self.network_file.path.name

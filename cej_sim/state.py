@@ -21,7 +21,7 @@ L = len(BUDGET_LINES)
 COORDINATION, ORGANIZING, SUPPORTS, TRAINING, EVALUATION, ACTION = range(L)
 
 #: Why a coalition ended.
-END_REASONS = ("", "lack of quorum", "lack of money", "finished")
+END_REASONS = ("", "lack of quorum", "lack of money", "finished", "fell apart")
 
 Floats = NDArray[np.float64]
 Matrix = Annotated[Floats, 2]  # two axes
@@ -194,7 +194,9 @@ COALITION = {
     "facilitation": "facilitation that was really paid for",
     "hours_kept": "part of the hours promised to naming, conflict, charter and training that the clock allowed",
     "hours_used": "meeting hours used, mean over tables by their share of the community",
-    "coordination": "capacity over capacity plus load",
+    "volunteers": "work of members without pay, staff-months",
+    "load": "work that holding the coalition together takes, staff-months",
+    "coordination": "capacity and volunteers over the same plus load",
     "tasks": "share of tasks done by members rather than by the backbone's staff",
     "effect": "what a staff-month of action achieves: coordination and speed together",
     "structural_effort": "share of action money that goes to policy and systems change",

@@ -183,11 +183,22 @@ def analyze(
 ) -> None:
     """Say what a sweep shows and how surely: tables, pictures and a page in DIR/analysis."""
     with _mistakes():
-        from cej_sim.sweeps import page
+        from cej_sim.sweeps import judging, page
 
         wrong = [text for text in months or [] if not re.fullmatch("[0-9]{1,6}", text)]
         if wrong:
             raise InputError(*(f"--month: {text[:30]} is not a month; write a whole number" for text in wrong))
+        if judging.is_meant(directory):
+            if metrics or months:
+                raise InputError(
+                    "--metric, --month: the hypotheses say which outcomes and months are judged; leave them out"
+                )
+            judged = judging.write(
+                directory, command=command(context), progress=lambda doing: say(f"{directory}: {doing} ...")
+            )
+            show(judging.summary(judged.found, judged.about, judged.cells))
+            show_files([judged.directory / page.PAGE, judged.directory])
+            return
         done = page.write(
             directory,
             metrics=metrics or None,

@@ -86,7 +86,7 @@ class DrawTable:
         asking[streams.CHALLENGE] = set(range(tables))
         asking[streams.POLICY] = set(range(issues))
         asking[streams.SIGNAL] = set(range(2 * issues))
-        asking[streams.RENEWAL] = {0}
+        asking[streams.RENEWAL] = asking[streams.ENDING] = {0}
         self.values: dict[tuple[int, int], dict[int, float]] = {}
         for stream, who in asking.items():
             ids = np.array(sorted(who), np.uint32)
@@ -253,7 +253,7 @@ class Person(mesa.Agent):
     def willingness(self) -> float:
         rules = self.model.rules
         return (
-            -1.6
+            -rules.coefficients_reluctance
             + 1.6 * self.agency
             + 1.4 * self.trust
             + 1.2 * (self.agenda_fit - 0.6)
@@ -740,7 +740,7 @@ class Oracle(mesa.Model):
             if person.active and (person.member or isinstance(person, Organizer)):
                 person.present = person.comes()
         for person in self.members:
-            if not person.paid and not person.present and person.draw(streams.LAPSE) < 0.04:
+            if not person.paid and not person.present and person.draw(streams.LAPSE) < rules.coefficients_lapse:
                 person.member = False
         for table in self.tables:
             members = [person for person in table.people if person.member]
@@ -781,7 +781,7 @@ class Oracle(mesa.Model):
             table.speed, table.decided = 0.0, False
         self.spend = [0.0] * L
         c = self.coalition
-        c.money = c.spent = c.speed = c.effect = c.coordination = c.hours_used = 0.0
+        c.money = c.spent = c.speed = c.effect = c.coordination = c.volunteers = c.load = c.hours_used = 0.0
         c.tasks = c.resident_say = c.affected_say = 0.0
 
     # 2 deliberate
@@ -997,9 +997,10 @@ class Oracle(mesa.Model):
         for person in members:
             if person.present and not person.paid:
                 volunteers += 0.1 * person.leader + 0.02 * person.skill
-        load = tables * (0.3 + 0.25 * rules.coordinate_structure) + 0.01 * len(members)
+        c.volunteers = volunteers
+        c.load = tables * (0.3 + 0.25 * rules.coordinate_structure) + 0.01 * len(members)
         able = capacity + volunteers
-        c.coordination = able / (able + load) if able > 0.0 else 0.0
+        c.coordination = able / (able + c.load) if able > 0.0 else 0.0
         c.effect = c.speed * (0.4 + 0.6 * c.coordination)
         c.tasks = 1.0 - saturating(capacity / tables, 1.0)
         q = sum(person.skill for person in members if person.present) / len(members) if members else 0.0
@@ -1144,11 +1145,29 @@ class Oracle(mesa.Model):
             people *= rules.mechanisms_people_power * 1.2 / len(self.residents)
             data = rules.mechanisms_community_data * 0.1 * scale * self.spend[EVALUATION] * share * a * K / 6.0
             allies = 0.05 * rules.advocate_allies * c.structural_effort * a * K / 6.0
-            issue.pressure = 0.93 * issue.pressure + advocacy + people + data + allies
+            insiders = rules.coefficients_insiders * c.effect * self.inside_push(issue) * a * K / 6.0
+            issue.pressure = 0.93 * issue.pressure + advocacy + people + data + allies + insiders
             issue.opposition = self.opposition(issue)
             self.campaign(issue)
             self.practice(issue, m)
         c.advocacy_skill += 0.04 * (self.training - c.advocacy_skill)
+
+    @property
+    def boldness_inside(self) -> float:
+        """How far members dare to push policies in their own work."""
+        rules = self.rules
+        fear = rules.mechanisms_fear * rules.advocate_fear * (1.0 - self.coalition.advocacy_skill)
+        return rules.mechanisms_insiders * (1.0 - fear)
+
+    def inside_push(self, issue: Issue) -> float:
+        """Standing of members who came, open and aware of causes, as a part of all standing there is."""
+        means = sum(person.resources * self.places_of(person) for person in self.people if person.active)
+        push = sum(
+            person.resources * person.openness * person.belief[issue.number]
+            for person in self.members
+            if person.present
+        )
+        return self.boldness_inside * push / means if means > 0.0 else 0.0
 
     def opposition(self, issue: Issue) -> float:
         """Those with a stake and means, and institutions that campaign for their own interest."""
@@ -1309,7 +1328,10 @@ class Oracle(mesa.Model):
             c.funded = 0.0
         given = 0.0
         for person in self.members:
-            given += person.resources * person.trust * (person.engagement if person.paid else 1.0)
+            offer = person.resources * person.trust * (person.engagement if person.paid else 1.0)
+            if person.present:
+                offer *= 1.0 - self.boldness_inside * person.openness * mean(person.belief)
+            given += offer
         c.money = c.funded * rules.funder_grant + rules.funder_contribution * given
 
         c.no_quorum = 0.0 if any(table.decided for table in self.tables) else c.no_quorum + 1.0
@@ -1321,10 +1343,22 @@ class Oracle(mesa.Model):
             reason = "lack of money"
         elif self.burden_left(self.groups) < 0.1:
             reason = "finished"
+        elif self.falls_apart():
+            reason = "fell apart"
         if reason:
             c.alive = 0.0
             c.end_reason = float(END_REASONS.index(reason))
             c.funded = c.money = 0.0
+
+    def falls_apart(self) -> bool:
+        """Whether a coalition short of means and of members who come ends this month."""
+        rules, c = self.rules, self.coalition
+        means = c.money + c.volunteers
+        held = means / (means + c.load)
+        kept = mean([person.present * (person.engagement if person.paid else person.trust) for person in self.members])
+        grievance = mean([person.grievance for person in self.members])
+        chance = rules.mechanisms_falling_apart * rules.coefficients_ending * (1.0 - held) * (1.0 - kept)
+        return self.draws.uniform(0, self.month, streams.ENDING) < chance * (1.0 + grievance)
 
     def renewed(self) -> bool:
         rules, c = self.rules, self.coalition

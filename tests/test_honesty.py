@@ -187,7 +187,9 @@ PLACEBOS = (
     (G + "organize.focus", 0.0, 1.0, fixed_budget(coordination=0.2)),
     (G + "organize.autonomy", 0.0, 1.0, {M + "mobilization": 0.0}),
     (G + "advocate.allies", 0.0, 5.0, {G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0}),
-    (G + "advocate.fear", 0.0, 1.0, {G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0}),
+    (G + "advocate.fear", 0.0, 1.0, {G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0, M + "insiders": 0.0}),
+    (C + "insiders", 0.0, 40.0, {M + "insiders": 0.0}),
+    (C + "ending", 0.0, 1.0, {M + "falling_apart": 0.0}),
     (G + "advocate.fear", 0.0, 1.0, {M + "fear": 0.0}),
     (G + "advocate.targeted", 0.0, 1.0, {C + "hazard": 0.0}),
     (C + "policy_lag", 1, 120, {C + "hazard": 0.0}),
@@ -305,7 +307,7 @@ def test_only_money_or_people_lower_the_burden(name):
 
 NO_CAMPAIGN = {
     G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0, M + "people_power": 0.0, M + "community_data": 0.0,
-    G + "advocate.allies": 5.0,
+    M + "insiders": 0.0, G + "advocate.allies": 5.0,
 }  # fmt: skip
 
 
@@ -324,6 +326,7 @@ def test_no_campaign_no_policy(name):
     {G + "decide.strategy": 0.2, G + "decide.strategy_max": 0.3},
     {M + "people_power": 1.0},
     {M + "community_data": 1.0},
+    {M + "insiders": 1.0},
 ])  # fmt: skip
 def test_each_campaign_alone_can_win(channel):
     values = NO_CAMPAIGN | {M + "opposition": 0.0, C + "hazard": 0.5} | channel
@@ -337,14 +340,15 @@ def null_world(values: dict) -> tuple[np.ndarray, State]:
     """Burden, disparity and decision of ten years (months, 2 + D) among agents alike in everything but their kind.
 
     What is spent is fixed line by line, nothing goes to the backbone's coordination (so that the size of a table
-    cannot matter), renewal is sure, and a quorum is whoever comes.
+    cannot matter), renewal is sure, and a quorum is whoever comes. What follows from how many come, rather than from
+    who decides, is off: contributions, insiders' own campaigns, and the end of coalitions to which few come.
     """
     fixed = {
         "community.spread": 0.0, G + "decide.meeting_hours": 4.0,
         **fixed_budget(organizing=0.1, supports=0.1, training=0.1, evaluation=0.1),
         G + "decide.strategy": 0.0, G + "decide.strategy_max": 0.0, G + "convene.quorum": 0.0,
         M + "situation": 0.0, M + "judgment": 0.0, F + "grant_end": 1200, F + "contribution": 0.0,
-        G + "evaluate.community_indicators": 0.0,
+        M + "insiders": 0.0, M + "falling_apart": 0.0, G + "evaluate.community_indicators": 0.0,
     }  # fmt: skip
     scenario = plain(fixed | values)
     key = key_of(11)
@@ -460,6 +464,10 @@ def nobody_emerges_or_burns_out(s: State) -> None:
     s.rules["coefficients_emergence"] = s.rules["coefficients_burnout"] = 0.0
 
 
+def frail(s: State) -> None:
+    s.rules["coefficients_ending"] = 1.0
+
+
 def a_close_vote(s: State) -> None:
     s.openness[:], s.belief[:], s.mobilized[:] = 0.4, 0.8, False
 
@@ -492,6 +500,8 @@ CHANNELS = (
     ("mobilization", organize, put("threshold", 0.0), ("mobilized",), nothing),
     ("fatigue", organize, on_residents("fatigue", 1.0), ("mobilized",), nobody_emerges_or_burns_out),
     ("people_power", advocate, flip("mobilized"), ("pressure",), nothing),
+    ("insiders", advocate, put("belief", 1.0), ("pressure",), nothing),
+    ("insiders", fund, put("belief", 1.0), ("money",), nothing),
     ("community_data", advocate, rule("evaluate_community_indicators", 0.0), ("pressure",), nothing),
     ("opposition", advocate, put("stake", 1.0), ("opposition", "survival"), nothing),
     ("norms", advocate, flip("mobilized"), ("norm",), nothing),
@@ -507,6 +517,7 @@ CHANNELS = (
     ("judgment", fund, fact("seen", -1.0), ("funded",), nothing),
     ("judgment", fund, put("grievance", 2.0), ("funded",), nothing),
     ("controversy", fund, fact("controversy", 40.0), ("funded",), nothing),
+    ("falling_apart", fund, put("present", False), ("alive", "end_reason"), frail),
     ("power_loss", reform, one_loud_voice, ("event_done",), a_close_vote),
     ("popular_pressure", reform, on_residents("mobilized", True), ("event_done",), a_close_vote),
     ("being_heard", experience, all_say_to_the_backbone, ("agency", "trust"), nothing),
@@ -601,7 +612,7 @@ ABSENT = (
     (("contention",), always(0.0, "challenges", "controversy")),
     (("control",), always(0.0, "backbone_control")),
     (("slowness",), all_or_nothing_is_decided),
-    (("burnout",), leaders_stay),
+    (("burnout", "falling_apart"), leaders_stay),
     (("judgment",), funded_to_the_end),
     (("evaluation", "corrections", "lived_knowledge", "measurement_bias"), unchanged("belief")),
 )

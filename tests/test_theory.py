@@ -272,7 +272,7 @@ def residents_alone(**more: float) -> Scenario:
         "governance.convene.seats.residents": 0.8, "governance.convene.quorum": 0.0,
         "governance.decide.votes.residents": 1.0, "governance.decide.votes.institutions": 0.0,
         "governance.decide.votes.backbone": 0.0, "mechanisms.leakage": 0.0, "mechanisms.control": 0.0,
-        "mechanisms.influence": 0.0,
+        "mechanisms.influence": 0.0, "mechanisms.falling_apart": 0.0,
     }  # fmt: skip
     groups = (Group("some", 0.5, 0.7, 0.0, 0.8), Group("others", 0.5, 0.3, 0.0, 0.8))
     return plain(values | more, groups=groups)

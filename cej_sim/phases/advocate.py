@@ -8,6 +8,13 @@ meant:
     * K / 6
     data     = mechanisms.community_data * 0.1 * 100 / residents * evaluation money * community share * a_k * K / 6
     allies   = 0.05 * allies * structural_effort * a_k * K / 6
+    insiders = mechanisms.insiders * coefficients.insiders * effect * (1 - f) * (sum over members who came, the
+    backbone not counted, of resources * openness * belief_k, over the sum of active agents' resources) * a_k * K / 6
+
+Insiders are members with standing who see causes in structures and would share power; they push within and for their
+own organizations, on the coalition's agenda, as far as it is coordinated (effect) and they do not fear to lobby: f =
+mechanisms.fear * fear * (1 - advocacy_skill). The sum is made like the opposition's, with the opposite sign of view.
+What they spend on it they do not contribute (fund.py).
 
 v = voice of the movement = autonomy * (1 - control * delegated.hiring) (organize.py); community share as in
 evaluate.py.
@@ -134,7 +141,22 @@ RULES = (
         unit="ratio",
         effect=(("campaign_power", -1), ("policy_wins", -1)),
     ),
+    Parameter(
+        "coefficients.insiders",
+        2.0,
+        "Weight of insiders",
+        "Weight of members with standing who are open and see causes in structures.",
+        high=40.0,
+        unit="ratio",
+        effect=(("campaign_power", 1), ("policy_wins", 1)),
+    ),
     mechanism("people_power", "People power", "Mobilized people push campaigns.", effect=(("policy_wins", 1),)),
+    mechanism(
+        "insiders",
+        "Insiders push too",
+        "Members with standing, open and aware of root causes, push policies in their own work.",
+        effect=(("policy_wins", 1),),
+    ),
     mechanism(
         "community_data",
         "Community data",
@@ -159,7 +181,7 @@ RULES = (
 @kernel
 def advocate(
     key, month, rules, c, K, tables,
-    kind, active, present, home, stake, openness, resources, agency, x, fatigue, mobilized,
+    kind, active, member, present, home, stake, openness, resources, belief, agency, x, fatigue, mobilized,
     group_size, group_exposure, driver, pressure, opposition, norm, wins, pending, survival,
     decision, commitment, spend, log, logged,
 ):  # fmt: skip
@@ -172,6 +194,8 @@ def advocate(
     advocacy = 0.1 * 100.0 / c.residents * spend[ACTION] * c.effect * c.structural_effort * (0.5 + c.advocacy_skill)
     data = rules.mechanisms_community_data * 0.1 * 100.0 / c.residents * spend[EVALUATION] * community
     allies = 0.05 * rules.advocate_allies * c.structural_effort
+    fear = rules.mechanisms_fear * rules.advocate_fear * (1.0 - c.advocacy_skill)
+    inside = rules.mechanisms_insiders * rules.coefficients_insiders * c.effect * (1.0 - fear)
 
     means, acting = 0.0, 0.0
     for i in range(n):
@@ -181,7 +205,7 @@ def advocate(
             acting += 1.0 / c.residents
     for k in range(K):
         part = allocation(rules, c, decision, commitment, k)
-        people, against, rivals = 0.0, 0.0, 0.0
+        people, against, rivals, insiders = 0.0, 0.0, 0.0, 0.0
         for i in range(n):
             if not active[i]:
                 continue
@@ -189,9 +213,14 @@ def advocate(
                 people += agency[i] * (own * x[i, k] + (1.0 - own) * part)
             weight = resources[i] * (tables if kind[i] == BACKBONE else 1)
             against += weight * stake[i] * (1.0 if home[i] == k else 0.25) * (1.0 - openness[i])
+            if member[i] and present[i] and kind[i] != BACKBONE:
+                insiders += resources[i] * openness[i] * belief[i, k]
             if kind[i] == INSTITUTION and home[i] == k:
                 rivals += resources[i] * (1.0 - openness[i])
-        inflow = (advocacy + data + allies) * part + rules.mechanisms_people_power * 1.2 / c.residents * people
+        if means > 0.0:
+            insiders /= means
+        inflow = (advocacy + data + allies + inside * insiders) * part
+        inflow += rules.mechanisms_people_power * 1.2 / c.residents * people
         pressure[k] = 0.93 * pressure[k] + inflow * K / 6.0
         opposition[k] = (
             rules.mechanisms_opposition * rules.coefficients_opposition * (against / means if means > 0.0 else 0.0)

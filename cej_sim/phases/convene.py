@@ -28,16 +28,16 @@ when it lies below its engagement.
 Attendance. Members, the backbone's convener (always) and active organizers come. A paid agent comes with
 probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND; s = ``response`` of forms.py),
 
-    z = -1.6 + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1 - plain_language)
-        + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 mechanisms.company came + 0.8 leader - grievance
-        - 0.05 meeting_hours,
+    z = -coefficients.reluctance + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1
+        - plain_language) + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 mechanisms.company came + 0.8 leader
+        - grievance - 0.05 meeting_hours,
 
 where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
 money per unpaid member (at the start of the month; at least one), naming_kept = mechanisms.naming * naming *
 hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For an
 offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
-0.04 (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone and those
-who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
+coefficients.lapse (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone
+and those who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
 """
 
 from __future__ import annotations
@@ -181,6 +181,24 @@ RULES = (
         "Tied members who came make coming likelier.",
         effect=(("resident_attendance", 1),),
     ),
+    Parameter(
+        "coefficients.reluctance",
+        1.6,
+        "Reluctance to come",
+        "What must be overcome before somebody without a job in it comes to a meeting.",
+        high=5.0,
+        unit="ratio",
+        effect=(("resident_attendance", -1),),
+        source="design (first guess)",
+    ),
+    Parameter(
+        "coefficients.lapse",
+        0.04,
+        "Seats given up",
+        "Chance that an unpaid member who stays away gives up the seat.",
+        unit="per month",
+        effect=(("resident_members", -1),),
+    ),
 )
 
 
@@ -253,7 +271,7 @@ def willingness(
     """The z of attendance (see the head of this file)."""
     fit = 1.0 - distance_to(decision, x, i, K)
     return (
-        -1.6
+        -rules.coefficients_reluctance
         + 1.6 * agency[i]
         + 1.4 * trust[i]
         + 1.2 * (fit - 0.6)
@@ -392,7 +410,12 @@ def convene(
                             decision, x, agency, trust, barrier, affected, leader, grievance)  # fmt: skip
             present[i] = uniform(key, draw_id[i], month, ATTEND) < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
-        if member[i] and not paid[i] and not present[i] and uniform(key, draw_id[i], month, LAPSE) < 0.04:
+        if (
+            member[i]
+            and not paid[i]
+            and not present[i]
+            and uniform(key, draw_id[i], month, LAPSE) < rules.coefficients_lapse
+        ):
             member[i] = False
             left += 1
 

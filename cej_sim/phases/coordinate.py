@@ -143,9 +143,10 @@ def coordinate(rules, c, applying, tables, kind, paid, member, present, leader, 
     capacity = max(
         0.0, (spend[COORDINATION] - paid_for - rules.coordinate_backbone_minimum * tables) * (1.0 - applying)
     )
-    able = capacity + 0.1 * leaders + 0.02 * hands
-    load = tables * (0.3 + 0.25 * rules.coordinate_structure) + 0.01 * members
-    c.coordination = able / (able + load) if able > 0.0 else 0.0
+    c.volunteers = 0.1 * leaders + 0.02 * hands
+    c.load = tables * (0.3 + 0.25 * rules.coordinate_structure) + 0.01 * members
+    able = capacity + c.volunteers
+    c.coordination = able / (able + c.load) if able > 0.0 else 0.0
     c.effect = c.speed * (0.4 + 0.6 * c.coordination)
 
     c.tasks = 1.0 - saturating(capacity / tables, 1.0)

@@ -17,18 +17,29 @@ grant. Applying for renewal (``applying``) takes a quarter of the backbone's cap
 before.
 
 Money of the next month = grant while funded + contribution * sum over members but the backbone of resources * trust
-* (engagement if paid, else 1).
+* (engagement if paid, else 1) * (1 - i), where i = mechanisms.insiders * openness * mean belief over issues * (1 - f)
+for those who came this month and 0 for others: what members spend on pushing policies themselves (f and what they
+achieve: advocate.py).
 
 Ends. A coalition ends after 12 months in a row without a quorum at any table; after 12 months in a row with less
-than 0.25 staff-months per table; or, having finished, when the burden has fallen below a tenth. Grant and money are
-0 at once; from the next month on nobody has a seat or comes, no table decides, spends or weighs (``disband``), and
-the world goes on without it. Numbers: design and assumed.
+than 0.25 staff-months per table; having finished, when the burden has fallen below a tenth; or it falls apart. The
+monthly chance of that (stream ENDING, identity 0) is, with the mean grievance w as above,
+
+    mechanisms.falling_apart * coefficients.ending * (1 - held) * (1 - kept) * (1 + w), at most 1,
+
+where held = m / (m + load) with m = money of the next month + volunteers' work this month: what there is against
+what holding together takes (volunteers and load: coordinate.py); kept = mean over members but the backbone of
+(engagement if paid, else trust) for those who came and 0 for those who did not (0 without members). Few hands and
+little money end a coalition whose members stay away or no longer believe in it; where either is there, hardly.
+Factors, not terms, because coalitions outlive their grants where commitment lasts (Feinberg, Bontempo and Greenberg
+2008). Grant and money are 0 at once; from the next month on nobody has a seat or comes, no table decides, spends or
+weighs (``disband``), and the world goes on without it. Numbers: design and assumed.
 """
 
 from __future__ import annotations
 
 from cej_sim.compiled import kernel
-from cej_sim.draws import RENEWAL, uniform
+from cej_sim.draws import ENDING, RENEWAL, uniform
 from cej_sim.forms import response, write_log
 from cej_sim.parameters import Parameter, count, mechanism
 from cej_sim.state import BACKBONE, COALITION_ENDED, GRANT_ENDED, GRANT_REFUSED, GRANT_RENEWED
@@ -127,12 +138,27 @@ RULES = (
         effect=(("funded", -1),),
         source="assumed; to fit 90 % of funded coalitions going on past a three-year grant",
     ),
+    Parameter(
+        "coefficients.ending",
+        0.02,
+        "Falling apart",
+        "Monthly chance that a coalition ends which has neither means nor members who come.",
+        unit="per month",
+        effect=(("alive", -1),),
+        source="assumed; to fit that 3 to 8 % of coalitions end each year once their grant has ended",
+    ),
     mechanism("judgment", "Funders judge", "Renewal depends on what the funder sees.", effect=(("funded", -1),)),
     mechanism(
         "controversy",
         "Controversy scares funders",
         "Public conflict lowers the chance of renewal.",
         effect=(("funded", -1),),
+    ),
+    mechanism(
+        "falling_apart",
+        "Coalitions fall apart",
+        "Coalitions short of means and of members who come may end in any month.",
+        effect=(("alive", -1),),
     ),
 )
 
@@ -167,7 +193,7 @@ def progress(K, groups, only_affected, structural, group_affected, group_exposur
 @kernel
 def fund(
     key, month, rules, c, K, tables,
-    kind, paid, member, resources, engagement, trust, grievance,
+    kind, paid, member, present, resources, openness, belief, engagement, trust, grievance,
     structural, group_affected, group_exposure, driver, gap, log, logged,
 ):  # fmt: skip
     """Judge, renew or end the grant; collect contributions; see whether the coalition goes on."""
@@ -182,12 +208,23 @@ def fund(
     c.seen += 0.1 * (visible - c.seen)
     c.controversy *= 0.95
 
-    members, sore, own = 0.0, 0.0, 0.0
+    bold = rules.mechanisms_insiders * (1.0 - rules.mechanisms_fear * rules.advocate_fear * (1.0 - c.advocacy_skill))
+    members, sore, own, kept = 0.0, 0.0, 0.0, 0.0
     for i in range(kind.size):
         if member[i] and kind[i] != BACKBONE:
             members += 1.0
             sore += grievance[i]
-            own += resources[i] * trust[i] * (engagement[i] if paid[i] else 1.0)
+            given = resources[i] * trust[i] * (engagement[i] if paid[i] else 1.0)
+            if present[i]:
+                seen = 0.0
+                for k in range(K):
+                    seen += belief[i, k] / K
+                given *= 1.0 - bold * openness[i] * seen
+                kept += engagement[i] if paid[i] else trust[i]
+            own += given
+    if members > 0.0:
+        sore /= members
+        kept /= members
 
     if c.funded == 1.0 and month >= rules.funder_grant_end:
         c.funded = 0.0
@@ -198,7 +235,7 @@ def fund(
             2.0
             + 4.0 * (c.seen - rules.coefficients_bar)
             - 3.0 * rules.mechanisms_controversy * (1.0 - rules.funder_tolerance) * con
-            - 2.0 * (1.0 - rules.funder_readiness) * (sore / members if members > 0.0 else 0.0)
+            - 2.0 * (1.0 - rules.funder_readiness) * sore
             - 4.0 * rules.funder_power_shift * max(0.0, 0.5 - c.resident_say)
         )
         chance = 1.0 - rules.mechanisms_judgment * (1.0 - response(z, rules.coefficients_response_form))
@@ -217,6 +254,12 @@ def fund(
         c.end_reason = 2.0
     elif burden < 0.1:
         c.end_reason = 3.0
+    else:
+        able = c.money + c.volunteers
+        held = able / (able + c.load)
+        chance = rules.mechanisms_falling_apart * rules.coefficients_ending * (1.0 - held) * (1.0 - kept) * (1.0 + sore)
+        if uniform(key, 0, month, ENDING) < chance:
+            c.end_reason = 4.0
     if c.end_reason > 0.0:
         c.alive = 0.0
         c.funded = 0.0
@@ -242,6 +285,8 @@ def disband(c, kind, member, present, came, weight, weight_budget, spend, table_
     c.spent = 0.0
     c.effect = 0.0
     c.coordination = 0.0
+    c.volunteers = 0.0
+    c.load = 0.0
     c.tasks = 0.0
     c.hours_used = 0.0
     c.resident_say = 0.0

@@ -78,6 +78,7 @@ def mixed(a: Scenario, b: Scenario, swapped: Sequence[Unit]) -> Scenario:
 
     Budget lines that come from both are put within their bounds; where they then exceed the whole, the excess is taken
     from them in proportion to what they hold above their least share, as the coalition itself does (see ``decide``).
+    What it counts as stated is what is stated by the scenario from which it has it.
 
     Raises:
         ValueError: If the parts do not go together.
@@ -98,4 +99,11 @@ def mixed(a: Scenario, b: Scenario, swapped: Sequence[Unit]) -> Scenario:
     problems = budget_problems(values)
     if problems:
         raise ValueError("; ".join(f"{path}: {message}" for path, message in problems))
-    return replace(a, values=values, **parts)
+    taken = {path for unit in swapped for path in unit.paths}
+
+    def stated(path: str) -> bool:
+        if a[path] == b[path]:
+            return path in a.stated | b.stated
+        return path in (b.stated if path in taken else a.stated)
+
+    return replace(a, values=values, stated=frozenset(filter(stated, PARAMETERS)), **parts)

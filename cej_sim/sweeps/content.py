@@ -20,7 +20,14 @@ from cej_sim import compiled
 from cej_sim.sweeps.design import Design
 
 #: Sources beside the engine's that decide the rows of a cell.
-_SOURCES = ("runs.py", "sweeps/ablation.py", "sweeps/design.py", "sweeps/worker.py")
+_SOURCES = (
+    "ensemble.py",
+    "runs.py",
+    "sweeps/ablation.py",
+    "sweeps/design.py",
+    "sweeps/hypotheses.py",
+    "sweeps/worker.py",
+)
 
 PROBE_SCHEMA = pa.schema(
     [

@@ -16,6 +16,7 @@ latin_hypercube        ``samples`` points, each factor's range evenly covered (M
 sobol                  ``samples`` times (factors + 2) points after Saltelli (2010), for variance-based indices
 morris                 ``samples`` paths that move one factor after the other (Morris 1991), for screening
 ablation               rules of the second scenario put into the first, part by part (``by:``), and back
+hypotheses             the two setups of each declared hypothesis, with and without what should bring the effect about
 =====================  ==========================================================================================
 """
 
@@ -25,7 +26,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +36,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cej_sim.draws import run_key
+from cej_sim.ensemble import Ensemble
 from cej_sim.metrics import NAMES
 from cej_sim.parameters import Value
-from cej_sim.scenario import ISSUE, PARAMETERS, Scenario
+from cej_sim.scenario import ISSUE, PARAMETERS, Scenario, budget_problems
 from cej_sim.sweeps.ablation import Unit, mixed, units
+from cej_sim.sweeps.hypotheses import MAIN, PROBE, SIDES, Hypothesis, Place, from_plain, places
 
 KINDS_OF_DESIGN = (
     "list",
@@ -50,6 +53,7 @@ KINDS_OF_DESIGN = (
     "sobol",
     "morris",
     "ablation",
+    "hypotheses",
 )
 #: Designs whose points are drawn within ranges.
 SAMPLED = ("latin_hypercube", "sobol", "morris")
@@ -73,7 +77,7 @@ class Factor:
         low, high, log: The range, and whether it is covered evenly in its logarithm.
         unit: Unit of the parameter; "swapped" for the parts of an ablation (0: as in the first scenario, 1: as in the
             second).
-        path: The parameter; "" for the parts of an ablation.
+        path: The parameter; "" for the parts of an ablation, and for what cells of hypotheses are.
         scenario: The only scenario in which it is set; None: all.
     """
 
@@ -155,12 +159,16 @@ class Design:
 
     Attributes:
         kind: One of ``KINDS_OF_DESIGN``.
-        scenarios: What is run in each cell, with unique names; for an ablation the two that it lies between.
+        scenarios: What is run in each cell, with unique names; for an ablation the two that it lies between; for
+            hypotheses all setups, of which each cell runs two.
         factors: What varies.
         cells: For a list, each cell's label and values (None: as the scenario has it).
         samples, levels, second_order: Points of sampled designs, levels of Morris's, second order for Sobol's.
         resolution: Of a fractional factorial, 3 to 5: main effects are free of two-factor interactions from 4 on.
         by, how: For an ablation, by which parts, and ``each`` alone (both ways) or all combinations (``factorial``).
+        hypotheses, declaration: The hypotheses, and the text of the file that declares them.
+        survives_runs: Runs in cells that switch off one other feedback; 0: there are no such cells.
+        ensemble: The parameter sets that runs go through, see ``Ensemble.apply``; None: all have the scenarios' values.
         runs: Runs of each scenario in each cell (at most, with ``auto``).
         seed: Seed of all luck.
         luck: ``common``: run r has the same luck in every cell, so that cells are paired; ``own``: each cell its own.
@@ -184,6 +192,10 @@ class Design:
     resolution: int = 4
     by: str = ""
     how: str = "each"
+    hypotheses: tuple[Hypothesis, ...] = ()
+    declaration: str = ""
+    survives_runs: int = 0
+    ensemble: Ensemble | None = None
     runs: int = 20
     auto: Auto | None = None
     seed: int = 0
@@ -204,7 +216,7 @@ class Design:
     @property
     def names(self) -> tuple[str, ...]:
         """The names that scenarios have in the rows."""
-        names = tuple(scenario.name for scenario in self.scenarios)
+        names = SIDES if self.kind == "hypotheses" else tuple(scenario.name for scenario in self.scenarios)
         return (f"{names[0]}_to_{names[1]}",) if self.kind == "ablation" else names
 
     @property
@@ -214,7 +226,7 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """The whole design as plain data; ``from_json`` makes it again."""
-        content = asdict(replace(self, scenarios=(), path=None))
+        content = asdict(replace(self, scenarios=(), ensemble=None, path=None))
         content["scenarios"] = [
             {
                 "name": scenario.name,
@@ -222,9 +234,16 @@ class Design:
                 "description": scenario.description,
                 "hash": scenario.hash(),
                 "resolved": scenario.resolved(),
+                **({} if self.ensemble is None else {"stated": sorted(scenario.stated)}),
             }
             for scenario in self.scenarios
         ]
+        if self.ensemble is not None:
+            content["ensemble"] = {
+                **self.ensemble.described(),
+                "parameters": list(self.ensemble.parameters),
+                "values": self.ensemble.values.tolist(),
+            }
         del content["path"]
         return content
 
@@ -233,8 +252,11 @@ class Design:
         """The design that ``to_json`` described; network files are looked for by name in a folder."""
         fields = {key: _tuples(value) for key, value in content.items()}
         fields["scenarios"] = tuple(
-            Scenario.from_resolved(
-                one["resolved"], name=one["name"], label=one["label"], description=one["description"], folder=folder
+            replace(
+                Scenario.from_resolved(
+                    one["resolved"], name=one["name"], label=one["label"], description=one["description"], folder=folder
+                ),
+                stated=frozenset(one.get("stated", ())),
             )
             for one in content["scenarios"]
         )
@@ -244,17 +266,26 @@ class Design:
         fields["probes"] = tuple(
             Probe(**{key: _tuples(value) for key, value in one.items()}) for one in content["probes"]
         )
+        fields["hypotheses"] = tuple(map(from_plain, content["hypotheses"]))
+        if content["ensemble"]:
+            given = content["ensemble"]
+            fields["ensemble"] = Ensemble(
+                tuple(given["parameters"]), np.array(given["values"]), given["source"], given["sha256"]
+            )
         fields["auto"] = Auto(**content["auto"]) if content["auto"] else None
         return cls(**fields)
 
     def hash(self) -> str:
         """SHA-256 of all that decides the rows."""
         content = self.to_json()
-        for key in ("name", "label", "description", "time_limit", "text"):
+        for key in ("name", "label", "description", "time_limit", "text", "declaration"):
             del content[key]
-        content["scenarios"] = [(one["name"], one["hash"]) for one in content["scenarios"]]
+        content["scenarios"] = [(one["name"], one["hash"], one.get("stated", [])) for one in content["scenarios"]]
         content["factors"] = [{**one, "label": ""} for one in content["factors"]]
         content["cells"] = [values for _, values in content["cells"]]
+        content["hypotheses"] = [{**one, **Hypothesis.words()} for one in content["hypotheses"]]
+        if self.ensemble is not None:
+            content["ensemble"] = [content["ensemble"]["parameters"], content["ensemble"]["values"]]
         points = Plan(self).points
         content["points"] = None if points is None else hashlib.sha256(points.astype("<f8").tobytes()).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -297,6 +328,15 @@ class Plan:
         return units(first, second, self.design.by)
 
     @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """For hypotheses: what each cell is."""
+        return places(self.design.hypotheses, self.design.survives_runs > 0)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Scenario]:
+        return {scenario.name: scenario for scenario in self.design.scenarios}
+
+    @cached_property
     def _single(self) -> tuple[tuple[int, Value], ...]:
         """For one at a time: the factor and level of each cell but the first."""
         return tuple(
@@ -312,6 +352,8 @@ class Plan:
             return len(self.points)
         if design.kind == "list":
             return len(design.cells)
+        if design.kind == "hypotheses":
+            return len(self.places)
         if design.kind == "grid":
             return math.prod(len(factor.values) for factor in design.factors)
         if design.kind == "one_at_a_time":
@@ -331,6 +373,9 @@ class Plan:
             return tuple(factor.at(float(share)) for factor, share in zip(factors, self.points[cell], strict=True))
         if design.kind == "list":
             return design.cells[cell][1]
+        if design.kind == "hypotheses":
+            here = self.places[cell]
+            return (here.hypothesis.id, here.setup.name, here.arm.name)
         if design.kind == "grid":
             levels: list[Value | None] = []
             for factor in reversed(factors):
@@ -370,6 +415,10 @@ class Plan:
         design, values = self.design, self.values(cell)
         if design.kind == "list" and design.cells[cell][0]:
             return design.cells[cell][0]
+        if design.kind == "hypotheses":
+            return f"{self.places[cell].hypothesis.id}, {self.places[cell].arm.words}" + (
+                "" if values[1] == MAIN else f" ({values[1]})"
+            )
         if design.kind == "ablation":
             first, second = (scenario.title for scenario in design.scenarios)
             swapped = [factor.label for factor, value in zip(design.factors, values, strict=True) if value]
@@ -397,6 +446,11 @@ class Plan:
             swapped = [unit for unit, value in zip(self._units, values, strict=True) if value]
             first, second = design.scenarios
             return {design.names[0]: mixed(first, second, swapped)}
+        if design.kind == "hypotheses":
+            here = self.places[cell]
+            changes = dict(here.arm.changes)
+            sides = zip(SIDES, (here.setup.a, here.setup.b), strict=True)
+            return {side: self._by_name[name].with_values(changes) for side, name in sides}
         made = {}
         for scenario in design.scenarios:
             changes = {
@@ -413,10 +467,51 @@ class Plan:
             made[scenario.name] = changed
         return made
 
+    def in_runs(self, cell: int) -> Callable[[str, int], Scenario]:
+        """What the scenario of some name is in some run of a cell: with the run's parameter set, where there are any.
+
+        A set leaves alone what the scenario's file, a factor or the cell sets.
+
+        Raises:
+            ValueError: If the cell's values do not go together.
+        """
+        scenarios, ensemble = self.scenarios(cell), self.design.ensemble
+        if ensemble is None:
+            return lambda name, run: scenarios[name]
+        return lambda name, run: checked(ensemble.apply(scenarios[name], run), run % len(ensemble))
+
+    def runs(self, cell: int) -> int:
+        """The runs of each scenario in a cell (at most, with ``auto``)."""
+        fewer = self.design.kind == "hypotheses" and self.places[cell].runs_alone
+        return self.design.survives_runs if fewer else self.design.runs
+
+    def months(self, cell: int) -> int:
+        """The months that a cell is run."""
+        return self.places[cell].hypothesis.last if self.design.kind == "hypotheses" else self.design.months
+
+    def probes(self, cell: int) -> tuple[Probe, ...]:
+        """The probes of a cell."""
+        if self.design.kind != "hypotheses":
+            return self.design.probes
+        here = self.places[cell]
+        return (Probe(PROBE, self.runs(cell), "resident"),) if here.hypothesis.probed(here.arm) else ()
+
     def seed(self, cell: int) -> int:
         """The seed of a cell: the design's, or one of its own made from it."""
         seed = self.design.seed
         return seed if self.design.luck == "common" else int(run_key(np.uint64(seed), np.uint64(1 << 63 | cell)))
+
+
+def checked(scenario: Scenario, number: int) -> Scenario:
+    """A scenario with the parameter set of some number, if that goes together with what the scenario sets.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    problems = budget_problems(scenario.values)
+    if problems:
+        raise ValueError(f"with parameter set {number}: " + "; ".join(text for _, text in problems))
+    return scenario
 
 
 def _plain(value: Value) -> str:

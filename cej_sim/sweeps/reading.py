@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cej_sim.ensemble import Ensemble, EnsembleError
 from cej_sim.metrics import NAMES
 from cej_sim.nodes import MapNode, Node, ScalarNode, ScenarioError, nearest, parse, text_of
 from cej_sim.parameters import Parameter, Value, choice, count, switch
@@ -31,7 +32,9 @@ from cej_sim.runs import budget_refusals, common_months, table_months, unique_na
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
 from cej_sim.state import KINDS
 from cej_sim.sweeps.ablation import PARTS, units
+from cej_sim.sweeps.declaration import read_hypotheses
 from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, VARIABLE, Auto, Design, Factor, Plan, Probe
+from cej_sim.sweeps.hypotheses import places
 
 #: How many cells are tried out when a design is read; any other that cannot be is recorded when its turn comes.
 _TRIED = 1000
@@ -97,6 +100,12 @@ def _shape() -> Section:
             "resolution": whole("resolution", 3, 5),
             "by": Leaf(choice("by", PARTS, "By", "Which parts are swapped.")),
             "how": Leaf(choice("how", ("each", "factorial"), "How", "Each part alone, or all combinations.")),
+            "hypotheses": Text(most=1000),
+            "only": Series(Text(most=20, word=True), high=100),
+            "survives": Leaf(switch("survives", False, "Survives", "Each other feedback switched off alone.")),
+            "survives_runs": whole("survives_runs", 1, 1e6),
+            "ensemble": Text(most=1000),
+            "members": whole("members", 1, 1e6),
             "runs": Text(most=30),
             "auto": Section(
                 {
@@ -123,16 +132,18 @@ def _shape() -> Section:
             "time_limit": number("time_limit", 0.01, 1e7, "seconds"),
             "allow_unequal_budgets": Leaf(switch("allow_unequal_budgets", False, "Unequal budgets", "Allowed.")),
         },
-        required=("schema_version", "design", "scenarios"),
+        required=("schema_version", "design"),
     )
 
 
 #: The shape of a design file.
 FILE = _shape()
 
+#: Designs that name their scenarios.
+_OF_SCENARIOS = tuple(kind for kind in KINDS_OF_DESIGN if kind != "hypotheses")
 #: Keys that only some designs have -> those designs.
 _ONLY = {
-    "factors": tuple(kind for kind in KINDS_OF_DESIGN if kind not in ("list", "ablation")),
+    "factors": tuple(kind for kind in _OF_SCENARIOS if kind not in ("list", "ablation")),
     "cells": ("list",),
     "samples": SAMPLED,
     "levels": ("morris",),
@@ -140,9 +151,18 @@ _ONLY = {
     "resolution": ("fractional_factorial",),
     "by": ("ablation",),
     "how": ("ablation",),
+    **dict.fromkeys(("scenarios", "set", "auto", "luck", "months", "keep", "probes"), _OF_SCENARIOS),
+    **dict.fromkeys(("hypotheses", "only", "survives", "survives_runs"), ("hypotheses",)),
 }
 #: Keys that such designs need.
-_NEEDED = {"factors": _ONLY["factors"], "cells": ("list",), "samples": SAMPLED, "by": ("ablation",)}
+_NEEDED = {
+    "scenarios": _OF_SCENARIOS,
+    "factors": _ONLY["factors"],
+    "cells": ("list",),
+    "samples": SAMPLED,
+    "by": ("ablation",),
+    "hypotheses": ("hypotheses",),
+}
 
 
 class _DesignWalk(Walk):
@@ -214,16 +234,22 @@ class _Making:
         kind = given.get("design")
         for key, kinds in _ONLY.items():
             if kind and key in self.places and kind not in kinds:
-                self.report(key, f"a design {kind} has no {key}; remove it, or write design: {' or '.join(kinds)}")
+                other = f", or write design: {' or '.join(kinds)}" if kinds != _OF_SCENARIOS else ""
+                self.report(key, f"a design {kind} has no {key}; remove it{other}")
         for key, kinds in _NEEDED.items():
             if kind in kinds and key not in self.places:
                 example = {
+                    "scenarios": "scenarios: [collective_impact, community_led]",
+                    "hypotheses": "hypotheses: hypotheses.yaml",
                     "factors": "factors: [{path: community.residents, values: [60, 120]}]",
                     "cells": "cells: [{set: {community.residents: 60}}]",
                     "samples": "samples: 64",
                     "by": "by: principle",
                 }[key]
                 self.report(key, f"a design {kind} needs it; add {example}")
+        ensemble = self.ensemble()
+        if kind == "hypotheses":
+            return self.judging(ensemble)
         scenarios = self.scenarios(kind)
         factors = self.factors(kind, scenarios)
         cells: tuple[tuple[str, tuple[Value | None, ...]], ...] = ()
@@ -249,9 +275,7 @@ class _Making:
             self.report("samples", f"Sobol's points are balanced for powers of 2 only; write {power // 2} or {power}")
             return None
         design = Design(
-            name=given.get("name") or self.path.absolute().parent.name.replace("-", "_") or "sweep",
-            label=given.get("label", ""),
-            description=given.get("description", ""),
+            **self.words(),
             kind=kind,
             scenarios=scenarios,
             factors=factors,
@@ -262,17 +286,111 @@ class _Making:
             resolution=given.get("resolution", 4),
             by=given.get("by", ""),
             how=given.get("how", "each"),
+            ensemble=ensemble,
             runs=runs,
             auto=auto,
-            seed=given.get("seed", 0),
             luck=given.get("luck", "common"),
             months=months,
             keep_months=tuple(sorted(set(self.several("keep.months")))) or tuple(table_months(months)),
             keep_metrics=tuple(name for name in NAMES if name in set(self.several("keep.metrics"))) or NAMES,
             probes=probes,
-            time_limit=given.get("time_limit", 600.0),
-            text=self.text,
-            path=self.path,
+        )
+        self.try_out(design)
+        return None if self.walk.problems else design
+
+    def words(self) -> dict[str, Any]:
+        """What every design has."""
+        given = self.given
+        return {
+            "name": given.get("name") or self.path.absolute().parent.name.replace("-", "_") or "sweep",
+            "label": given.get("label", ""),
+            "description": given.get("description", ""),
+            "seed": given.get("seed", 0),
+            "time_limit": given.get("time_limit", 600.0),
+            "text": self.text,
+            "path": self.path,
+        }
+
+    def ensemble(self) -> Ensemble | None:
+        """The parameter sets, if any are asked for."""
+        named, asked = self.given.get("ensemble"), self.given.get("members")
+        if named is None or named.lower() == "false":
+            if asked is not None:
+                self.report(
+                    "members", "this takes the first sets of an ensemble, and there is none; add ensemble: true"
+                )
+            return None
+        try:
+            found = Ensemble.read(None if named.lower() == "true" else self.walk.directory / named)
+        except EnsembleError as error:
+            for line in str(error).splitlines():
+                self.report("ensemble", line)
+            return None
+        if asked is not None and asked > len(found):
+            self.report("members", f"the ensemble has {len(found)} sets; write at most {len(found)}")
+            return None
+        return found if asked is None else replace(found, values=found.values[:asked])
+
+    def judging(self, ensemble: Ensemble | None) -> Design | None:
+        """A design that judges hypotheses."""
+        only = self.several("only") or None
+        declared = None
+        name = self.given.get("hypotheses")
+        if name is not None:
+            equal = not self.given.get("allow_unequal_budgets")
+            declared, problems = read_hypotheses(self.walk.directory / name, only, not equal)
+            if problems and not problems[0].line:
+                self.report("hypotheses", problems[0].message)
+            else:
+                self.walk.problems.extend(problems)
+        if declared is not None:
+            there = [one.id for one in declared.hypotheses]
+            for i in range(self.given.get("only", 0)):
+                wanted = self.given.get(f"only.{i}")
+                if wanted is not None and wanted not in there:
+                    self.report(f"only.{i}", f"{wanted} is not declared in {name}; write ids that are, such as H1")
+        sets = 1 if ensemble is None else len(ensemble)
+        if "runs" in self.places:
+            runs, _ = self.runs(0) if self.given.get("runs") != "auto" else (0, None)
+            if runs < 1 and self.given.get("runs") == "auto":
+                self.report("runs", "hypotheses are judged over the same number of runs in each parameter set; write "
+                            "a whole number")  # fmt: skip
+            elif runs % sets:
+                near = max(1, round(runs / sets)) * sets
+                self.report("runs", f"{runs} runs are not the same number in each of {sets} parameter sets; write "
+                            f"{near}")  # fmt: skip
+        else:
+            runs = sets if sets > 1 else 20
+        survives_runs = min(self.given.get("survives_runs", 40), max(runs, 1))
+        if "survives_runs" in self.places and not self.given.get("survives"):
+            self.report("survives_runs", "these are the runs with other feedbacks switched off; add survives: true")
+        if self.walk.problems or declared is None:
+            return None
+        tests = [test for one in declared.hypotheses for test in one.tests]
+        kept = {test.metric for test in tests} | {"alive"}
+        months = sorted({test.month for test in tests})
+        survives = bool(self.given.get("survives"))
+        cells = places(declared.hypotheses, survives)
+        design = Design(
+            **self.words(),
+            kind="hypotheses",
+            scenarios=declared.scenarios,
+            factors=tuple(
+                Factor(name, label, tuple(dict.fromkeys(values)), unit="name")
+                for name, label, values in (
+                    ("hypothesis", "Hypothesis", [cell.hypothesis.id for cell in cells]),
+                    ("setup", "Pair of setups", [cell.setup.name for cell in cells]),
+                    ("arm", "What is switched off", [cell.arm.name for cell in cells]),
+                )
+            ),
+            hypotheses=declared.hypotheses,
+            declaration=declared.text,
+            survives_runs=survives_runs if survives else 0,
+            ensemble=ensemble,
+            runs=runs,
+            months=max(one.last for one in declared.hypotheses),
+            keep_months=tuple(months),
+            keep_metrics=tuple(name for name in NAMES if name in kept),
         )
         self.try_out(design)
         return None if self.walk.problems else design
@@ -528,10 +646,15 @@ class _Making:
         plan = Plan(design)
         number = len(plan)
         tried = range(number) if number <= _TRIED else np.linspace(0, number - 1, _TRIED).astype(np.int64).tolist()
-        for cell in tried:
+        sets = 1 if design.ensemble is None else len(design.ensemble)
+        for place, cell in enumerate(tried):
             try:
-                plan.scenarios(cell)
+                in_runs = plan.in_runs(cell)
+                for run in sorted({0, place * sets // len(tried), sets - 1}):
+                    for name in design.names:
+                        in_runs(name, run)
             except ValueError as error:
-                place = "cells" if design.kind == "list" else "scenarios" if design.kind == "ablation" else "factors"
-                self.report(place, f"cell {cell} ({plan.label(cell)}) cannot be: {error}")
+                places_of = {"list": "cells", "ablation": "scenarios", "hypotheses": "hypotheses"}
+                message = f"cell {cell} ({plan.label(cell)}) cannot be: {error}"
+                self.report(places_of.get(design.kind, "factors"), message)
                 return

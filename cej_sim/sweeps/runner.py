@@ -480,6 +480,8 @@ def estimate(
     prepare()
     plan = Plan(design)
     cells = shard.cells(len(plan))
+    if design.kind == "hypotheses":
+        return _estimate_hypotheses(plan, cells, workers, compute)
     few = replace(design, runs=2, auto=None, probes=tuple(replace(probe, runs=1) for probe in design.probes))
     tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
     bare = computed_apart(Plan(replace(few, probes=())), tried, compute=compute, patience=False)
@@ -504,6 +506,30 @@ def estimate(
         int(len(cells) * design.runs * size),
         problem,
         bool(seconds),
+    )
+
+
+def _estimate_hypotheses(plan: Plan, cells: range, workers: int | None, compute: Compute) -> Estimate:
+    """The same for hypotheses, whose cells have runs and months of their own: by what a month of a run takes."""
+    from dataclasses import replace
+
+    design = plan.design
+    few = Plan(replace(design, runs=2, survives_runs=min(design.survives_runs, 2)))
+
+    def work(of: Plan, cell: int) -> int:
+        """Months to compute; a probe takes a run and its twin."""
+        return of.runs(cell) * of.months(cell) * (3 if of.probes(cell) else 1)
+
+    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
+    found = computed_apart(few, tried, compute=compute, patience=False)
+    problem = "".join(f"cell {one.cell} ({plan.label(one.cell)}): {one.error}" for one in found.failed[:1])
+    rates = [one.seconds / work(few, one.cell) for one in found.done]
+    runs = sum(plan.runs(cell) for cell in cells)
+    hands = min(usable_processors() if workers is None else workers, len(cells))
+    seconds = (float(np.mean(rates)) if rates else 0.0) * sum(work(plan, cell) for cell in cells) / hands
+    size = 8 * len(design.names) * runs * len(design.keep_months) * (len(design.keep_metrics) + 2)
+    return Estimate(
+        len(cells), len(design.names), (runs * len(design.names),) * 2, (seconds, seconds), size, problem, bool(rates)
     )
 
 

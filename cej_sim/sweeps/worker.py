@@ -28,9 +28,9 @@ from scipy.special import stdtrit
 
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.runs import causal_influence, irreversibility, key_of, run_once
-from cej_sim.scenario import Scenario, encode_events
+from cej_sim.scenario import encode_events
 from cej_sim.sweeps import store
-from cej_sim.sweeps.design import Auto, Design, Plan
+from cej_sim.sweeps.design import Auto, Plan, Probe
 from cej_sim.sweeps.store import Done, Failed, Probed
 
 #: Runs that `runs: auto` adds at a time.
@@ -61,28 +61,27 @@ def compute_cell(plan: Plan, cell: int) -> Cell:
         ValueError: If the cell's values do not go together; the message says why.
     """
     design, seed = plan.design, plan.seed(cell)
-    scenarios = plan.scenarios(cell)
+    scenarios, in_runs = plan.scenarios(cell), plan.in_runs(cell)
     months, metrics = np.asarray(design.keep_months), np.array([NAMES.index(name) for name in design.keep_metrics])
-    kept = np.ix_(months, metrics)
+    there = months <= plan.months(cell)
+    kept = np.ix_(months[there], metrics)
     events = {name: encode_events(scenario) for name, scenario in scenarios.items()}
-    out = np.empty((design.months + 1, len(METRICS)))
-    rows = np.empty((len(scenarios), design.runs, len(months), len(metrics)))
+    out = np.empty((plan.months(cell) + 1, len(METRICS)))
+    rows = np.full((len(scenarios), plan.runs(cell), len(months), len(metrics)), np.nan)
     watched = []
     run = 0
-    for run in range(design.runs):
+    for run in range(plan.runs(cell)):
         key = key_of(seed, run)
         seen = []
-        for place, (name, scenario) in enumerate(scenarios.items()):
-            run_once(scenario, key, out, None, events[name])
-            rows[place, run] = out[kept]
+        for place, name in enumerate(scenarios):
+            run_once(in_runs(name, run), key, out, None, events[name])
+            rows[place, run, there] = out[kept]
             if design.auto is not None and place < 2:
                 seen.append(float(out[design.auto.month, NAMES.index(design.auto.metric)]))
         watched.append(seen[-1] - seen[0] if len(seen) > 1 else sum(seen))
         if design.auto is not None and enough(design.auto, watched):
             break
-    probes = []
-    for name, scenario in scenarios.items():
-        probes += _probes(design, name, scenario, seed)
+    probes = [one for name in scenarios for probe in plan.probes(cell) for one in _probe(plan, cell, probe, name)]
     return Cell(rows[:, : run + 1], probes)
 
 
@@ -100,26 +99,32 @@ def enough(auto: Auto, values: Sequence[float]) -> bool:
     return float(stdtrit(count - 1.0, 0.975)) * deviation / math.sqrt(count) <= auto.half_width
 
 
-def _probes(design: Design, name: str, scenario: Scenario, seed: int) -> list[Probed]:
-    """The probes of one scenario in a cell."""
+def _probe(plan: Plan, cell: int, probe: Probe, name: str) -> list[Probed]:
+    """A probe of one scenario in a cell, by run; runs that share their parameter set are computed together."""
+    design, seed, in_runs = plan.design, plan.seed(cell), plan.in_runs(cell)
+    sets = len(design.ensemble) if design.ensemble is not None else 1
     found = []
-    for probe in design.probes:
+    for first in range(min(sets, probe.runs)):
+        scenario, numbers = in_runs(name, first), range(first, probe.runs, sets)
         if probe.kind == "causal_influence":
-            table = causal_influence(scenario, probe.runs, seed, design.months, probe.bloc, threads=1)
+            table = causal_influence(
+                scenario, seed=seed, months=plan.months(cell), bloc=probe.bloc, threads=1, numbers=numbers
+            )
             columns = (table[column].tolist() for column in ("run", "month", "influence"))
             for run, month, value in zip(*columns, strict=True):
                 if month in design.keep_months:
                     found.append(Probed(name, run, probe.kind, probe.bloc, month, value))
         else:
             loop = irreversibility(
-                scenario, probe.path, probe.low, probe.high, probe.hold, probe.steps, probe.runs, seed, threads=1
-            )
+                scenario, probe.path, probe.low, probe.high, probe.hold, probe.steps, seed=seed, threads=1,
+                numbers=numbers,
+            )  # fmt: skip
             table = loop.per_run[loop.per_run["metric"].isin(probe.metrics)]
             columns = (table[column].tolist() for column in ("run", "metric", "area", "drift"))
             for run, metric, area, drift in zip(*columns, strict=True):
                 found.append(Probed(name, run, f"{probe.kind}_area", metric, -1, area))
                 found.append(Probed(name, run, f"{probe.kind}_drift", metric, -1, drift))
-    return found
+    return sorted(found, key=lambda one: one.run)
 
 
 # A batch of cells

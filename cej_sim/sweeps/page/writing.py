@@ -8,7 +8,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,13 +88,7 @@ def write(
     except ValueError as error:
         raise SweepError(str(error)) from error
     about = about_sweep(sweep, command)
-    target = directory / FOLDER
-    staging = directory / f"{provenance.STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    try:
-        with provenance.alone(directory):
-            _heal(directory, target)
-        _check(target)
-        staging.mkdir()
+    with replacing(directory) as staging:
         note = f"{provenance.NOTE}; {about.facts(len(sweep.plan))}"
         with Tables(staging, note) as tables:
             progress("reading the rows")
@@ -113,7 +108,26 @@ def write(
         progress("drawing")
         html = _draw(staging / "figures", found, about, note, bool(metrics))
         (staging / PAGE).write_text(html, encoding="utf-8", newline="\n")
-        _provenance(staging, about, found)
+        write_provenance(staging, about, [metric.name for metric in found.metrics], found.months, found.remarks)
+    return Written(directory / FOLDER, found, about)
+
+
+@contextmanager
+def replacing(directory: Path) -> Iterator[Path]:
+    """An empty folder to write an analysis into; when all is written, it takes the place of the one before.
+
+    Raises:
+        SweepError: If ``analysis`` there is not ours.
+        SweepFailure: If the disk fails; then what stood there has not changed.
+    """
+    target = directory / FOLDER
+    staging = directory / f"{provenance.STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    try:
+        with provenance.alone(directory):
+            _heal(directory, target)
+        _check(target)
+        staging.mkdir()
+        yield staging
         with provenance.alone(directory):
             _heal(directory, target)
             _check(target)
@@ -123,7 +137,6 @@ def write(
         raise SweepFailure(f"{target} cannot be written: {reason}; nothing that stood there has changed") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Written(target, found, about)
 
 
 def _alive(study: Study) -> list[str]:
@@ -179,7 +192,10 @@ def _is_ours(folder: Path) -> bool:
     return held is not None and held.get("kind") == KIND
 
 
-def _provenance(staging: Path, about: About, found: Analysis) -> None:
+def write_provenance(
+    staging: Path, about: About, metrics: Sequence[str], months: Sequence[int], remarks: Sequence[str]
+) -> None:
+    """Say beside an analysis what it is of, and list its files with their hashes."""
     files = sorted(path for path in staging.rglob("*") if path.is_file())
     content = {
         "software": provenance.SOFTWARE,
@@ -193,9 +209,9 @@ def _provenance(staging: Path, about: About, found: Analysis) -> None:
         "sweep": {"title": about.title, "content_hash": about.content_hash, "version": about.version},
         "seed": about.seed,
         "runs": about.runs,
-        "metrics": [metric.name for metric in found.metrics],
-        "months": list(found.months),
-        "remarks": found.remarks,
+        "metrics": list(metrics),
+        "months": list(months),
+        "remarks": list(remarks),
         "files": {path.relative_to(staging).as_posix(): _hash(path) for path in files},
     }
     text = json.dumps(content, indent=1, default=str, ensure_ascii=False)
