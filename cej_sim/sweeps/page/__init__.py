@@ -8,10 +8,11 @@ share.
 from __future__ import annotations
 
 from cej_sim.sweeps.page.about import About, about_sweep
+from cej_sim.sweeps.page.files import Tables
 from cej_sim.sweeps.page.html import FAILURES, html_page
 from cej_sim.sweeps.page.terminal import summary
 from cej_sim.sweeps.page.words import EFFECTS, chance_words
-from cej_sim.sweeps.page.writing import FOLDER, KIND, PAGE, Written, write
+from cej_sim.sweeps.page.writing import FOLDER, KIND, PAGE, Written, replacing, write, write_provenance
 
 __all__ = [
     "EFFECTS",
@@ -20,10 +21,13 @@ __all__ = [
     "KIND",
     "PAGE",
     "About",
+    "Tables",
     "Written",
     "about_sweep",
     "chance_words",
     "html_page",
+    "replacing",
     "summary",
     "write",
+    "write_provenance",
 ]
