@@ -30,6 +30,7 @@ class Factor:
     high: float | None = None
     log: bool = False
     unit: str = "share"
+    scenario: str | None = None
 
 
 def two_level(count: int) -> tuple[Factor, ...]:
@@ -185,7 +186,7 @@ def test_main_effects_and_interactions_of_a_polynomial() -> None:
     # Half the difference of differences.
     assert pairs["x0", "x1"] == pytest.approx(2.0)
     assert pairs["x0", "x2"] == pairs["x1", "x2"] == pytest.approx(0.0)
-    assert found.remarks == []
+    assert found.remarks == ["Changed nothing in any run, whatever the outcome: Factor 2"]
 
 
 def test_main_effects_of_a_grid_and_of_choices() -> None:
