@@ -139,10 +139,9 @@ def own_cells(found: Analysis, scenarios: Iterable[str], computed: NDArray[np.bo
     columns = [f.name for f in found.study.factors if f not in others and f.name in found.cells]
     if not others or not found.study.common_luck:
         return np.ones(len(found.cells), dtype=bool)
-    if not columns:
-        group = np.zeros(len(found.cells), dtype=np.int64)
-    else:
-        group = found.cells.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
+    group = np.zeros(len(found.cells), dtype=np.int64)
+    if columns:
+        group[:] = found.cells.groupby(columns, dropna=False, sort=False).ngroup()
     order = np.argsort(~computed, kind="stable")
     first = np.unique(group[order], return_index=True)[1]
     own = np.zeros(len(found.cells), dtype=bool)

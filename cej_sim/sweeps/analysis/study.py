@@ -206,8 +206,9 @@ class Analysis:
         names = [one.name for one in self.metrics]
         place = (slice(None), self.study.responses.index(response), self.months.index(month), names.index(metric))
         one, difference = (self.metrics[names.index(metric)],), response not in self.study.names
-        columns = (numbers[place][:, None] for numbers in (self.value, self.deviation, self.runs))
-        low, high = bounds(*columns, one, difference)
+        low, high = bounds(
+            self.value[place][:, None], self.deviation[place][:, None], self.runs[place][:, None], one, difference
+        )
         words = np.array([*VERDICTS, ""], dtype=object)
         frame = self.cells.copy()
         frame["value"] = self.value[place]
