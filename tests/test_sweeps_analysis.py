@@ -30,6 +30,7 @@ class Factor:
     high: float | None = None
     log: bool = False
     unit: str = "share"
+    scenario: str | None = None
 
 
 def two_level(count: int) -> tuple[Factor, ...]:
@@ -185,7 +186,7 @@ def test_main_effects_and_interactions_of_a_polynomial() -> None:
     # Half the difference of differences.
     assert pairs["x0", "x1"] == pytest.approx(2.0)
     assert pairs["x0", "x2"] == pairs["x1", "x2"] == pytest.approx(0.0)
-    assert found.remarks == []
+    assert found.remarks == ["Changed nothing in any run, whatever the outcome: Factor 2"]
 
 
 def test_main_effects_of_a_grid_and_of_choices() -> None:
@@ -791,3 +792,173 @@ def test_chance_is_counted() -> None:
     assert 8 <= row["sure"] <= 35
     regions = found.tables["regions"].set_index("verdict")["cells"]
     assert regions["cannot tell"] == 400 - row["sure"]
+
+
+# Yes or no
+
+
+def changes(better: float, worse: float, runs: int) -> float:
+    """How often the interval of a paired change holds the truth, over every outcome that there can be."""
+    from scipy.stats import multinomial
+
+    held = 0.0
+    for up, down in product(range(runs + 1), repeat=2):
+        if up + down > runs:
+            continue
+        mean = (up - down) / runs
+        deviation = math.sqrt((up + down - runs * mean**2) / (runs - 1))
+        low, high = analysis.paired_change(mean, deviation, runs)
+        if low <= better - worse <= high:
+            held += multinomial.pmf([up, down, runs - up - down], runs, [better, worse, 1.0 - better - worse])
+    return held
+
+
+def test_intervals_of_yes_no_outcomes_cover() -> None:
+    """Paired changes in exact enumeration; single shares by the published values of Wilson and of Newcombe."""
+    shares = [
+        changes(better, worse, runs)
+        for runs in (10, 20, 40)
+        for better in (0.01, 0.05, 0.2, 0.5)
+        for worse in (0.0, 0.02, 0.1, 0.3)
+    ]
+    assert min(shares) > 0.93
+    assert 0.95 <= np.mean(shares) <= 0.99
+    low, high = analysis.wilson([0.0, 15 / 148], [20, 148])
+    assert low[0] == 0.0
+    assert high[0] == pytest.approx(0.1611, abs=1e-4)
+    # Newcombe (1998), his examples: 15 of 148, and 56 of 70 against 48 of 80.
+    assert (low[1], high[1]) == pytest.approx((0.0624, 0.1605), abs=1e-4)
+    assert [float(one) for one in analysis.newcombe(48 / 80, 56 / 70, 80, 70)] == pytest.approx(
+        (0.0524, 0.3339), abs=1e-4
+    )
+
+
+def test_no_event_in_twenty_runs_is_no_proof() -> None:
+    factors = (Factor("x", values=(1.0, 2.0)),)
+    cells = cells_of(factors, [(1.0,), (2.0,)], 20)
+    rows = rows_of(cells, lambda *_: 1.0, ("a", "b"), runs=20, metrics=("alive", "burden"))
+    found = analyze(study("grid", factors, ("a", "b"), metrics=("alive", "burden")), cells, [rows])
+    table = at(found.tables["differences"], metric="alive")
+    assert set(table["verdict"]) == {"no difference seen"}
+    assert (table["ci_low"] < -0.1).all()
+    assert (table["ci_high"] > 0.1).all()
+    assert set(at(found.tables["differences"], metric="burden")["verdict"]) == {"no difference"}
+    assert found.at("b", "alive", 24)["ci_low"].iloc[0] == pytest.approx(1 - 0.1611, abs=1e-4)
+    summary = at(found.tables["precision_summary"], metric="alive").iloc[0]
+    assert summary["runs_needed"] > 100
+    assert summary["cells_precise"] == 0
+    main = at(found.tables["main_effects"], metric="alive", response="b - a")
+    assert (main["ci_low"] < main["ci_high"]).all()
+    assert (main["runs_differing"] == 0).all()
+    own = analyze(
+        study("one_at_a_time", factors, ("a", "b"), metrics=("alive",), baseline=0, common_luck=False),
+        cells,
+        [rows],
+        metrics=["alive"],
+    )
+    assert (own.tables["against_baseline"]["ci_low"] < -0.1).all()
+
+
+@given(st.integers(2, 30).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.floats(0.01, 0.4))))
+@settings(max_examples=100, deadline=None)
+def test_more_runs_are_needed_where_an_interval_is_too_wide(case) -> None:
+    from cej_sim.sweeps.analysis.yes_no import bounds, needed
+
+    runs, changed, target = case
+    values = np.array([1.0] * changed + [0.0] * (runs - changed))
+    for difference in (True, False):
+        columns = [np.array([one]) for one in (values.mean(), values.std(ddof=1))]
+        low, high = bounds(*columns, np.array([runs]), [BY_NAME["alive"]], difference)
+        need = needed(*columns, np.array([runs]), np.array([target]), [BY_NAME["alive"]], difference)
+        assert (high - low) / 2.0 <= target or need > runs
+
+
+# Copies and what does nothing
+
+
+def test_copies_are_counted_once() -> None:
+    """Low, high and high - low of two levels are one number; so are aliases, and cells of a factor of another."""
+    factors = two_level(4)
+    signs = [(*way, sum(way) % 2) for way in product((0.0, 1.0), repeat=3)]
+    cells = cells_of(factors, [tuple(map(float, way)) for way in signs], 6)
+    rng = np.random.default_rng(1)
+    rows = rows_of(cells, lambda *_: rng.normal(), runs=6)
+    found = analyze(study("fractional_factorial", factors), cells, [rows])
+    counted = found.tables["verdicts"].set_index("table")["intervals"]
+    assert counted["main_effects"] == 4
+    assert len(found.tables["main_effects"]) == 12
+    assert len(found.tables["interactions"]) == counted["interactions"] == 3
+    assert found.tables["interactions"]["aliases"].tolist()[0] in ("x2*x3", "-x2*x3")
+    assert found.tables["verdicts"]["expected_by_chance"].sum() == pytest.approx(7 / 20)
+
+    factors = (Factor("x", values=(0.0, 1.0)), Factor("c:y", values=(0.0, 1.0, 2.0), scenario="c"))
+    cells = cells_of(factors, product((0.0, 1.0), (0.0, 1.0, 2.0)), 6)
+    noise = rng.normal(size=(2, 3, 3, 6))
+    rows = rows_of(cells, lambda c, s, r, *_: noise[int(c.x), int(c["c:y"]) * (s == 2), s, r], ("a", "b", "c"), runs=6)
+    found = analyze(study("grid", factors, ("a", "b", "c")), cells, [rows])
+    regions = found.tables["regions"]
+    assert at(regions, scenario_b="b")["cells"].sum() == 2
+    assert at(regions, scenario_b="c")["cells"].sum() == 6
+    assert at(regions, scenario_b="b")["share"].sum() == pytest.approx(1.0)
+    assert at(found.tables["verdicts"], table="differences")["intervals"].item() == 2 + 6
+    assert any("4 cells of 6 are copies for a and b" in remark for remark in found.remarks)
+
+
+def test_factors_that_do_nothing_are_named() -> None:
+    factors = (Factor("x", "Live", (0.0, 1.0)), Factor("y", "Dead", (0.0, 1.0)))
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2))
+    rows = rows_of(cells, lambda c, s, r, *_: c.x * (1 + 0.1 * LUCK[r]) + LUCK[r])
+    for kind in ("grid", "full_factorial"):
+        found = analyze(study(kind, factors), cells, [rows])
+        assert "Changed nothing in any run, whatever the outcome: Dead" in found.remarks
+    cells = cells_of(factors, [(math.nan, math.nan), (1.0, math.nan), (math.nan, 1.0)])
+    rows = rows_of(cells, lambda c, s, r, *_: (c.x == 1) * (1 + LUCK[r]) + LUCK[r])
+    found = analyze(study("one_at_a_time", factors, baseline=0), cells, [rows])
+    assert "Changed nothing in any run, whatever the outcome: Dead" in found.remarks
+
+
+def test_runs_that_are_needed_are_more_than_there_were() -> None:
+    """Of eleven cells two are too wide: the answer is what one of them needs, a whole number."""
+    factors = (Factor("x", low=0.0, high=11.0),)
+    cells = cells_of(factors, [(float(i),) for i in range(11)], 10)
+    rows = rows_of(cells, lambda c, s, r, *_: (0.01 + (c.x > 8.5) * c.x * 0.1) * LUCK[r], runs=10)
+    summary = analyze(study("list", factors), cells, [rows]).tables["precision_summary"].iloc[0]
+    assert summary["cells_precise"] == 9
+    assert summary["runs_needed_90"] > 10
+    assert summary["runs_needed_90"] == int(summary["runs_needed_90"])
+    assert not summary["asked"]
+    assert summary["relative_half_width"] > 0.0
+
+
+def test_swaps_of_plain_factors_speak_of_levels() -> None:
+    factors = (Factor("x", values=(2.0, 10.0)), Factor("y", values=(0.0, 1.0)))
+    cells = cells_of(factors, product((2.0, 10.0), (0.0, 1.0)))
+    swaps = analyze(study("full_factorial", factors), cells, [rows_of(cells, lambda c, *_: c.x * c.y)]).tables["swaps"]
+    assert set(swaps["direction"]) == {analysis.OTHERS_LOW, analysis.OTHERS_HIGH, "all"}
+    assert at(swaps, factor="x", direction=analysis.OTHERS_HIGH)["effect"].item() == pytest.approx(8.0)
+
+
+def test_wide_sobol_intervals_are_remarked() -> None:
+    x = np.random.default_rng(1).random((16 * 4, 2))
+    found = sampled("sobol", x, np.random.default_rng(2).normal(size=64))
+    assert any(remark.startswith("Enough samples? 2 of 2 intervals of ST") for remark in found.remarks)
+
+
+@pytest.mark.parametrize(("trajectories", "least"), [(12, 0.9), (30, 0.92)])
+def test_intervals_of_mu_star_cover(trajectories, least) -> None:
+    """Of 100 t intervals 93 to 96 hold mu* of Sobol's G function; a bootstrap over 12 paths does 90 times."""
+    from SALib.sample import morris
+
+    from cej_sim.sweeps.analysis.screening import elementary_effects
+
+    def function(x):
+        return np.prod((np.abs(4.0 * x - 2.0) + SOBOL_G) / (1.0 + SOBOL_G), axis=-1)
+
+    problem = {"num_vars": 4, "names": list("abcd"), "bounds": [[0.0, 1.0]] * 4}
+    x = morris.sample(problem, 30_000, num_levels=4, seed=1)
+    sizes = np.abs(elementary_effects(x, function(x)))
+    true = sizes.mean(axis=0)
+    groups = sizes[: len(sizes) // trajectories * trajectories].reshape(-1, trajectories, 4)[:1000]
+    half = analysis.half_width(groups.std(axis=1, ddof=1), trajectories)
+    held = (np.abs(groups.mean(axis=1) - true) <= half).mean(axis=0)
+    assert ((held > least) & (held < 0.98)).all(), held

@@ -548,3 +548,153 @@ def test_a_real_sweep(tmp_path, capsys) -> None:
     table = pd.read_parquet(tmp_path / "out" / "analysis" / "differences.parquet")
     assert table["cell"].nunique() == 4
     assert not list((tmp_path / "out").glob(".cej_sim-*-*"))
+
+
+# Words for a terminal
+
+
+def terminal(found, said=None) -> str:
+    from rich.console import Console
+
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    for part in page.summary(found, said or about()):
+        console.print(part)
+    return " ".join(console.export_text().split())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_numbers_in_the_terminal_have_intervals(name) -> None:
+    one, cells, rows = ALL[name]()
+    found = analyze(one, cells, [rows], metrics=["burden", "trust"])
+    text = terminal(found)
+    for index in {"morris": ("mu* ",), "sobol": ("ST ", "S1 "), "ablation": ("Shapley value",)}.get(name, ()):
+        assert index in text
+    assert not re.search(r": [+−]?0[.]0+( |$|;)(?!points|\[)", text)
+    assert "enough runs per cell" in text or "less precise than the assumed target" in text
+    assert "one in twenty" in text
+    if name == "one_at_a_time":
+        assert "One change at a time" in text
+    if name != "grid":
+        assert re.search(r"\[[+−]?[0-9.]+, [+−]?[0-9.]+\]", text)
+    if name == "latin_hypercube":
+        assert not re.search(r"-[0-9]", text.replace("9.8.7", ""))
+
+
+def test_missing_cells_are_not_counted_among_the_precise() -> None:
+    one, cells, rows = grid()
+    text = terminal(analyze(one, cells, [rows], metrics=["burden"]))
+    assert "of the 5 computed cells" in text
+
+
+def test_every_pair_and_a_list_have_a_table() -> None:
+    one, cells, rows = listed(4)
+    text = terminal(analyze(one, cells, [rows], metrics=["burden"]))
+    assert "Cell by cell: Community-led governance minus Collective Impact" in text
+    assert "the 3th: +2." in text or "the 3th: +3." in text
+    factors = (Factor("x", "One", (0.0, 1.0)), Factor("y", "Two", (0.0, 1.0)))
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2), 8)
+    one = study("grid", factors, ("a", "b", "c"))
+    titles = {"a": "First", "b": "Second", "c": "Third"}
+    text = terminal(analyze(one, cells, [rows_of(cells, ("a", "b", "c"), 8)], metrics=["burden"]), about(titles))
+    assert "Main effects: Second minus First" in text
+    assert "Main effects: Third minus First" in text
+
+
+def test_parts_swapped_each_show_both_ways() -> None:
+    factors = tuple(Factor(f"p{i}", f"Part {i}", (0, 1), unit="swapped") for i in (1, 2, 3))
+    ways = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1)]
+    cells = cells_of(factors, ways[:4] + ways[4:7] + ways[7:], 8)
+    keep = [0, 1, 2, 3, 4, 7]  # part 1 both ways, the others into A only
+    cells = cells.iloc[keep].reset_index(drop=True).assign(cell=range(6))
+    one = study("ablation", factors, ("a_to_b",), baseline=0)
+    found = analyze(one, cells, [rows_of(cells, ("a_to_b",), 8)], metrics=["burden"])
+    text = terminal(found, about({"a_to_b": "From one to other"}))
+    assert "What each part contributes" in text
+    assert "A with it minus A without it" in text
+    assert "B with it minus B without it" in text
+    html = page.html_page(found, about({"a_to_b": "From one to other"}), [])
+    assert "Contributes" in html
+    assert analysis.OUT_OF_B in html
+
+
+def test_numbers_are_never_nothing_by_rounding() -> None:
+    from cej_sim.comparison import BY_NAME
+    from cej_sim.sweeps.page.words import number_words
+
+    assert number_words(0.0000004, 0.0000001, 0.0000007, BY_NAME["burden"]).startswith("under 0.001 points")
+    assert number_words(0.025, 0.012, 0.038, BY_NAME["burden"]) == "+2.5 points [+1.2, +3.8]"
+    assert number_words(-0.004, -0.3, 0.2, None) == "under 0.01 [−0.30, +0.20]"
+    assert number_words(1.5, 1.0, 2.0, BY_NAME["resident_hours"]) == "+1.50 hours a month [+1.00, +2.00]"
+
+
+def test_a_picture_of_nothing_is_not_drawn() -> None:
+    factors = (Factor("x", "Live", (0.0, 1.0)), Factor("y", "Dead", (0.0, 1.0)))
+    cells = cells_of(factors, product((0.0, 1.0), repeat=2), 8)
+    rows = rows_of(cells, ("a", "b"), 8)
+    even = rows["cell"] // 2
+    for metric in METRICS[:4]:
+        rows[metric] = 0.1 * even * (rows["scenario"] == "b") * (1 + 0.1 * rows["run"])
+    found = analyze(study("grid", factors), cells, [rows], metrics=["burden", "trust"])
+    shown = {one.name: one for one in figures.pictures(found, figures.Wording("A sweep", PAIR, "Footer."))}
+    assert "interactions" not in shown
+    told = " ".join(words(shown["main_effects"].draw()).split())
+    assert "nothing changed in any run: Dead" in told
+
+
+def test_aliases_are_one_row() -> None:
+    labels = {name: name.upper() for name in "abcd"}
+    row = {"factor_a": "a", "factor_b": "b", "aliases": "c*d, -e"}
+    assert figures.interaction_label(row, labels) == "A × B = C × D = −(e)"
+
+
+def test_ticks() -> None:
+    from cej_sim.sweeps.figures.maps import brief_levels, log_ticks
+
+    assert brief_levels(["2", "4.89898", "12"]) == ["2", "4.9", "12"]
+    assert brief_levels(["0.5", "0.5001"]) == ["0.5", "0.5001"]
+    for low, high in ((4.0, 9.0), (60.0, 300.0), (0.005, 0.05), (2.0, 12.0), (1.0, 1e6)):
+        assert len(log_ticks(low, high)) >= 3
+
+
+# Files of other people
+
+
+def test_what_lies_in_the_folder_is_carried_over(directory, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
+    assert cli.status(["analyze", str(directory)]) == 0
+    folder = directory / "analysis"
+    (folder / "notes.txt").write_text("mine")
+    (folder / "figures" / "own").mkdir()
+    (folder / "figures" / "own" / "drawn.txt").write_text("mine, too")
+    assert cli.status(["analyze", str(directory), "--metric", "trust"]) == 0
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "figures" / "own" / "drawn.txt").read_text() == "mine, too"
+    assert {path.name for path in directory.iterdir()} == {"analysis"}
+    # Killed when the new one stood there already: the next command brings them, too.
+    old = directory / ".cej_sim-99999999-0123456789ab-before"
+    shutil.copytree(folder, old)
+    (folder / "notes.txt").unlink()
+    assert cli.status(["analyze", str(directory)]) == 0
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not old.exists()
+    # A name that a new file needs is not taken from anybody.
+    held = json.loads((folder / provenance.FILE).read_text())
+    del held["files"]["outcomes.csv"]
+    (folder / provenance.FILE).write_text(json.dumps(held))
+    (folder / "outcomes.csv").write_text("mine")
+    capsys.readouterr()
+    assert cli.status(["analyze", str(directory)]) == 2
+    assert "has the name of a new file" in capsys.readouterr().err
+    assert (folder / "outcomes.csv").read_text() == "mine"
+
+
+def test_probes_of_one_change_at_a_time_have_a_picture() -> None:
+    one, cells, rows = one_at_a_time()
+    one = dataclasses.replace(one, probes=(INFLUENCE,))
+    found = analyze(one, cells, [rows], metrics=["burden"])
+    analysis.summarize_probes(found, probes_of(one, cells))
+    drawn = {p.name: p for p in figures.pictures(found, figures.Wording("A sweep", PAIR, "Footer."))}
+    figure = drawn["probes_influence_changes_1"].draw()
+    marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_gid() == "mark"]
+    table = figures.answers(found, "probes_against_baseline", ("causal_influence", "resident", 60))
+    np.testing.assert_allclose(marks, table.loc[table["scenario"] == "a", "difference"])

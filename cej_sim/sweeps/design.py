@@ -60,7 +60,8 @@ SAMPLED = ("latin_hypercube", "sobol", "morris")
 #: Designs with two levels for each factor.
 TWO_LEVELS = ("full_factorial", "fractional_factorial")
 #: What can be a factor: every parameter, and each number of an issue, which is then the same for all issues.
-VARIABLE = {**PARAMETERS, **{parameter.path: parameter for parameter in ISSUE}}
+#: Not their severity, which is divided by its mean over issues.
+VARIABLE = {**PARAMETERS, **{parameter.path: parameter for parameter in ISSUE if parameter.path != "issues.severity"}}
 #: The stream of the luck that draws the points of a sampled design.
 _POINTS = 0x506F696E7473
 
@@ -97,7 +98,8 @@ class Factor:
             return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
         low, high = float(self.low or 0.0), float(self.high or 0.0)
         # Every whole number has the same stretch of the way, on a log scale from its own logarithm to the next one's.
-        whole = VARIABLE[self.path].kind == "count"
+        parameter = VARIABLE.get(self.path)
+        whole = parameter is not None and parameter.kind == "count"
         end = high + 1.0 if whole else high
         number = low * (end / low) ** share if self.log else low + share * (end - low)
         # Twelve digits, so that machines whose powers differ in the last one have the same cells.

@@ -437,6 +437,9 @@ class _Making:
             path = self.given.get(f"{here}.path")
             if path is None:
                 continue
+            if path == "issues.severity":
+                self.report(f"{here}.path", "the same severity for all issues changes nothing; remove this factor")
+                continue
             parameter = VARIABLE.get(path) or VARIABLE.get(f"governance.{path}")
             if parameter is None:
                 self.report(f"{here}.path", path_advice(path, VARIABLE))

@@ -19,7 +19,7 @@ interval is put over the runs. An interval that includes 0 cannot tell; nothing 
 ``everything``      all of it, in one pass over the rows
 ==================  ==================================================================================
 
-``intervals``, ``factors``, ``tables`` and ``sampled`` hold what these share.
+``intervals``, ``yes_no``, ``factors``, ``tables`` and ``sampled`` hold what these share.
 """
 
 from __future__ import annotations
@@ -53,7 +53,15 @@ from cej_sim.sweeps.analysis.probes import (
     summarize_probes,
 )
 from cej_sim.sweeps.analysis.sampled import RESAMPLES
-from cej_sim.sweeps.analysis.shapley import ALL_FACTORS, INTO_A, OUT_OF_B, shapley_weights
+from cej_sim.sweeps.analysis.shapley import (
+    ALL_FACTORS,
+    DIRECTIONS,
+    INTO_A,
+    OTHERS_HIGH,
+    OTHERS_LOW,
+    OUT_OF_B,
+    shapley_weights,
+)
 from cej_sim.sweeps.analysis.sobol import sobol_intervals
 from cej_sim.sweeps.analysis.study import (
     Analysis,
@@ -66,11 +74,13 @@ from cej_sim.sweeps.analysis.study import (
     choose_months,
     study_of,
 )
+from cej_sim.sweeps.analysis.yes_no import newcombe, paired_change, wilson
 
 __all__ = [
     "ALL_FACTORS",
     "AREA",
     "BLOCS",
+    "DIRECTIONS",
     "DRIFT",
     "INFLUENCE",
     "INTO_A",
@@ -78,6 +88,8 @@ __all__ = [
     "NET",
     "NOT_COMPUTED",
     "NO_MONTH",
+    "OTHERS_HIGH",
+    "OTHERS_LOW",
     "OUT_OF_B",
     "RESAMPLES",
     "SURE",
@@ -99,6 +111,8 @@ __all__ = [
     "half_width",
     "is_sure",
     "levels",
+    "newcombe",
+    "paired_change",
     "plain",
     "probed",
     "rank_correlation",
@@ -111,4 +125,5 @@ __all__ = [
     "unit_interval",
     "verdicts",
     "welch",
+    "wilson",
 ]

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cej_sim.comparison import paired
 from cej_sim.sweeps.analysis.factors import is_ordered, levels
 from cej_sim.sweeps.analysis.intervals import Values
 from cej_sim.sweeps.analysis.shapley import Contrast, shapley_contrasts, swap_contrasts, with_shares
 from cej_sim.sweeps.analysis.study import Analysis, Study
 from cej_sim.sweeps.analysis.tables import count_of_cells, numbers_of, padded, with_differences
+from cej_sim.sweeps.analysis.yes_no import paired_told
 
 
 def main_effect_contrasts(
@@ -130,7 +130,8 @@ def planned_contrasts(found: Analysis, done: NDArray[np.bool_]) -> list[Contrast
     if study.kind == "fractional_factorial" and two_level:
         mixed = aliases([_sign(code, 2) for code in codes], [factor.name for factor in study.factors])
         contrasts = [
-            Contrast(one.table, {**one.row, "aliases": mixed[_effect_key(one.row)]}, one.weights) for one in contrasts
+            Contrast(one.table, {**one.row, "aliases": mixed[_effect_key(one.row)]}, one.weights)
+            for one in _once(contrasts)
         ]
         if any(others for key, others in mixed.items() if len(key) == 1):
             found.remarks.append(
@@ -141,6 +142,17 @@ def planned_contrasts(found: Analysis, done: NDArray[np.bool_]) -> list[Contrast
                 "This fraction cannot tell some interactions of two factors from each other; see column aliases"
             )
     return contrasts
+
+
+def _once(contrasts: Sequence[Contrast]) -> Iterator[Contrast]:
+    """Contrasts without those interactions that are the same number as one before; its column aliases names them."""
+    known = set()
+    for one in contrasts:
+        if one.table == "interactions":
+            if key_of(one.weights) in known:
+                continue
+            known.add(key_of(one.weights))
+        yield one
 
 
 def _effect_key(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -168,14 +180,24 @@ class Sums:
         if gone.any():
             self._missing |= np.einsum("jc,rcstm->jrstm", (weights != 0.0) * 1.0, gone * 1.0, optimize=True) > 0.0
 
-    def finish(self, found: Analysis) -> None:
-        """Put the tables of all contrasts into the analysis."""
+    def finish(self, found: Analysis) -> dict[str, NDArray[np.bool_]]:
+        """Put the tables of all contrasts into the analysis.
+
+        Returns:
+            Table -> which of its rows are no copies: neither of another contrast with the same cells (up to its sign
+            and size), nor of another response, where a factor is set in one scenario only.
+        """
         study, metrics = found.study, found.metrics
+        counted: dict[str, list[NDArray[np.bool_]]] = {}
+        known: set[bytes] = set()
+        pairs = np.array([0.0] * len(study.names) + [1.0] * len(study.pairs))[:, None]
         parts: dict[str, list[pd.DataFrame]] = {}
         fewest = self._sum.shape[1]
         for contrast, total, missing in zip(self._contrasts, self._sum, self._missing, strict=True):
             values = with_differences(np.where(missing, np.nan, total), study)
-            told = paired(np.zeros_like(values), values, metrics)
+            size = np.abs(contrast.weights).sum() / 2.0
+            simple = (np.abs(contrast.weights) > 0.0).sum() == 2
+            told = paired_told(np.zeros_like(values), values, metrics, size * (1.0 + pairs), simple & (pairs == 0.0))
             fewest = min(fewest, int(told["runs"].min()))
             shape = told["difference"].shape
             places = np.indices(shape).reshape(3, -1)
@@ -190,8 +212,12 @@ class Sums:
                 "month": np.array(found.months)[places[1]],
                 **level,
                 amount: told["difference"].reshape(-1),
-                **{name: told[name].reshape(-1) for name in ("ci_low", "ci_high", "runs")},
+                **{name: told[name].reshape(-1) for name in ("ci_low", "ci_high", "runs", "runs_differing")},
             }
+            new = key_of(contrast.weights) not in known and not _is_against_baseline(found, contrast.weights)
+            known.add(key_of(contrast.weights))
+            own = np.array([new and response in _own_responses(study, contrast.row) for response in study.responses])
+            counted.setdefault(contrast.table, []).append(own[places[0]])
             if contrast.table in ("interactions", "main_effects"):
                 columns["aliases"] = mixed or ""
             parts.setdefault(contrast.table, []).append(pd.DataFrame(columns))
@@ -204,3 +230,26 @@ class Sums:
                 "Contrasts use only the runs that every cell in them has: cells have different numbers of runs, or "
                 "coalitions have ended in some; column runs says how many are left"
             )
+        return {name: np.concatenate(parts) for name, parts in counted.items()}
+
+
+def key_of(weights: Values) -> bytes:
+    """The same for weights that differ only in size and sign."""
+    scaled = weights / (np.abs(weights).max() or 1.0)
+    first = scaled[np.flatnonzero(np.abs(scaled) > 1e-9)[:1]]
+    return (np.round(scaled * (np.sign(first[0]) if len(first) else 1.0), 9) + 0.0).tobytes()
+
+
+def _is_against_baseline(found: Analysis, weights: Values) -> bool:
+    """Whether it is a cell minus the baseline, which stands in a table of its own."""
+    if found.study.baseline is None:
+        return False
+    places = np.flatnonzero(weights)
+    return len(places) == 2 and int(found.study.baseline) in found.cells["cell"].to_numpy()[places]
+
+
+def _own_responses(study: Study, row: Mapping[str, Any]) -> Sequence[str]:
+    """The responses that an effect is not a copy in: with a factor of one scenario only, that one by itself."""
+    names = {row.get(one) for one in ("factor", "factor_a", "factor_b")}
+    only = [factor.scenario for factor in study.factors if factor.name in names and factor.scenario is not None]
+    return only[:1] if only and study.common_luck else study.responses

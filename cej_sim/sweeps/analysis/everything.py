@@ -7,16 +7,37 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cej_sim.sweeps.analysis.correlations import add_correlations
-from cej_sim.sweeps.analysis.differences import add_failures, add_regions, against_baseline, describe_block
+from cej_sim.sweeps.analysis.differences import add_failures, add_regions, against_baseline, describe_block, own_cells
 from cej_sim.sweeps.analysis.effects import Sums, planned_contrasts
 from cej_sim.sweeps.analysis.enough_runs import add_precision
+from cej_sim.sweeps.analysis.inert import add_inert
 from cej_sim.sweeps.analysis.intervals import Values
 from cej_sim.sweeps.analysis.screening import add_morris
 from cej_sim.sweeps.analysis.sobol import add_sobol
 from cej_sim.sweeps.analysis.study import Analysis, Sink, Study, choose_metrics, choose_months
 from cej_sim.sweeps.analysis.tables import SureCount, blocks_of, column_types, count_of_cells, cube_of, numbers_of
+
+
+def _own_rows(found: Analysis, frame: pd.DataFrame, done: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows of a table of cells are no copies of others, see ``own_cells``."""
+    study = found.study
+    own = np.ones(len(frame), dtype=bool)
+    if all(factor.scenario is None for factor in study.factors) or "cell" not in frame:
+        return own
+    if "scenario_b" in frame:
+        responses = frame["scenario_b"].astype(str) + " - " + frame["scenario_a"].astype(str)
+    elif "scenario" in frame:
+        responses = frame["scenario"]
+    else:
+        return own
+    members = {name: (name,) for name in study.names} | {f"{b} - {a}": (a, b) for a, b in study.pairs}
+    for response, names in members.items():
+        kept = found.cells["cell"].to_numpy()[own_cells(found, names, done)]
+        own &= ((responses != response) | frame["cell"].isin(kept)).to_numpy()
+    return own
 
 
 def analyze(
@@ -60,7 +81,7 @@ def analyze(
 
     def out(name: str, frame: pd.DataFrame) -> None:
         found.columns.setdefault(name, column_types(frame))
-        sure.count(name, frame)
+        sure.count(name, frame, _own_rows(found, frame, done))
         if sink is not None:
             sink(name, frame)
         if sink is None or (name == "against_baseline" and study.kind == "one_at_a_time"):
@@ -103,10 +124,11 @@ def analyze(
             f"The cell that others are set against (cell {study.baseline}) was not computed: nothing is set against it"
         )
     add_failures(found, seen)
+    fresh: dict[str, NDArray[np.bool_]] = {}
     if lost.any():
         found.remarks.append("Contrasts over all cells count on rows that are not there and are left out")
     else:
-        sums.finish(found)
+        fresh = sums.finish(found)
     add_regions(found, seen)
     if study.kind == "morris":
         add_morris(found)
@@ -119,7 +141,8 @@ def analyze(
         found.tables[name] = pd.concat(parts, ignore_index=True)
     for name in ("main_effects", "interactions", "shapley", "swaps"):
         if name in found.tables:
-            sure.count(name, found.tables[name])
+            sure.count(name, found.tables[name], fresh.get(name))
+    add_inert(found)
     found.tables["verdicts"] = sure.table()
     if "alive" not in study.metrics and any(not metric.outlives for metric in chosen):
         found.remarks.append(

@@ -14,7 +14,20 @@ from cej_sim.comparison import CONFIDENCE, FEWEST_ALIKE
 from cej_sim.parameters import Metric
 
 #: What a difference between two scenarios allows to say; see ``comparison.verdict``.
-VERDICTS = ("a better", "b better", "b higher", "b lower", "no difference", "cannot tell", "has ended")
+#: ``no difference seen`` is of yes/no answers that were the same in every run: others may follow.
+VERDICTS = (
+    "a better",
+    "b better",
+    "b higher",
+    "b lower",
+    "no difference",
+    "cannot tell",
+    "has ended",
+    "no difference seen",
+)
+
+#: Verdict of yes/no answers that were the same in every run.
+UNSEEN = VERDICTS.index("no difference seen")
 
 #: Those of them that say who is ahead.
 SURE = VERDICTS[:4]
@@ -113,6 +126,14 @@ def welch(a: Values, b: Values) -> dict[str, Values]:
         "effect_size": effect,
         "runs": np.minimum(count_a, count_b),
     }
+
+
+def deviation_of(told: Mapping[str, Values]) -> Values:
+    """The standard deviation behind a t interval."""
+    runs = told["runs"].astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = (told["ci_high"] - told["ci_low"]) / 2.0
+        return np.where(runs < 2, np.nan, half * np.sqrt(runs) / stdtrit(runs - 1.0, 0.5 + CONFIDENCE / 2.0))
 
 
 def variance_of(values: Values) -> Values:

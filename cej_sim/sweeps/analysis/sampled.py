@@ -12,7 +12,7 @@ from cej_sim.parameters import Metric
 from cej_sim.sweeps.analysis.intervals import Values
 from cej_sim.sweeps.analysis.study import Analysis
 
-#: Bootstrap resamples behind the intervals of Morris's and Sobol's indices.
+#: Bootstrap resamples behind the intervals of Sobol's indices.
 RESAMPLES = 1000
 
 

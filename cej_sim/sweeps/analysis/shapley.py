@@ -18,7 +18,13 @@ from cej_sim.sweeps.analysis.study import Study
 ALL_FACTORS = "all together"
 
 #: The two ways in which a unit is swapped, in ``swaps``.
-INTO_A, OUT_OF_B = "put into A", "taken out of B"
+INTO_A, OUT_OF_B = "A with it minus A without it", "B with it minus B without it"
+
+#: The same of a full factorial, whose factors are no parts of one thing.
+OTHERS_LOW, OTHERS_HIGH = "all others at their first level", "all others at their last level"
+
+#: All four -> which of the two it is.
+DIRECTIONS = {INTO_A: 0, OUT_OF_B: 1, OTHERS_LOW: 0, OTHERS_HIGH: 1}
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,10 @@ def swap_contrasts(
     places = {int(key): place for place, key in enumerate(table @ (1 << np.arange(units))) if inside[place]}
     everything = (1 << units) - 1
     asked = [(ALL_FACTORS, "All of them at once", "all", 0, everything)]
+    into, out = (INTO_A, OUT_OF_B) if study.kind == "ablation" else (OTHERS_LOW, OTHERS_HIGH)
     for unit, factor in enumerate(study.factors):
-        asked.append((factor.name, factor.label, INTO_A, 0, 1 << unit))
-        asked.append((factor.name, factor.label, OUT_OF_B, everything & ~(1 << unit), everything))
+        asked.append((factor.name, factor.label, into, 0, 1 << unit))
+        asked.append((factor.name, factor.label, out, everything & ~(1 << unit), everything))
     for name, label, way, before, after in asked:
         if before not in places or after not in places:
             continue

@@ -151,6 +151,26 @@ def sobol_intervals(
 _NOTHING = 1e-12
 
 
+#: Half-widths of ST beyond this are remarked.
+WIDE = 0.1
+
+
+def _warn_wide(found: Analysis) -> None:
+    """Remark where intervals of ST in the last month are so wide that factors can hardly be told apart."""
+    table = found.tables["sobol"]
+    table = table[(table["month"] == found.months[-1]) & table["response"].isin(found.study.main_responses)]
+    half = (table["ST_high"] - table["ST_low"]) / 2.0
+    wide = table[half > WIDE]
+    if wide.empty:
+        return
+    worst = half.max()
+    more = 1 << int(np.ceil(np.log2(max(2.0, table["samples"].max() * (worst / WIDE) ** 2))))
+    found.remarks.append(
+        f"Enough samples? {len(wide)} of {len(table)} intervals of ST reach more than {WIDE} to either side, at most "
+        f"{worst:.2f}; about samples: {more} would bring all of them there"
+    )
+
+
 def add_sobol(found: Analysis) -> None:
     """Sobol's indices of first, second and total order by SALib (Saltelli and others 2010), with intervals."""
     factors = found.study.factors
@@ -211,5 +231,6 @@ def add_sobol(found: Analysis) -> None:
     if still:
         found.remarks.append(f"No Sobol indices of what does not vary at all: {', '.join(sorted(still))}")
     found.tables["sobol"] = pd.DataFrame(rows)
+    _warn_wide(found)
     if found.study.second_order:
         found.tables["sobol_second"] = pd.DataFrame(second)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cej_sim.comparison import BY_NAME, KEY_METRICS, MONTHS
 from cej_sim.parameters import Metric
-from cej_sim.sweeps.analysis.intervals import NOT_COMPUTED, VERDICTS, Values, half_width
+from cej_sim.sweeps.analysis.intervals import NOT_COMPUTED, VERDICTS, Values
+from cej_sim.sweeps.analysis.yes_no import bounds
 
 
 class FactorLike(Protocol):
@@ -45,6 +46,10 @@ class FactorLike(Protocol):
     @property
     def unit(self) -> str:
         """Unit of its values."""
+
+    @property
+    def scenario(self) -> str | None:
+        """The only scenario that has it; None: all."""
 
 
 class ProbeLike(Protocol):
@@ -112,7 +117,7 @@ class Study:
         second_order: Whether a Sobol design has the cells for interactions of two factors.
         levels: Number of levels of a Morris design.
         target: What ``runs: auto`` aimed at, if anything.
-        seed: Seeds the resampling of Morris's and Sobol's intervals.
+        seed: Seeds the resampling of Sobol's intervals.
         points: Of a sampled design, (cells, factors): the share in [0, 1] of the way through each factor's range; None
             where only the values are known.
         probes: Further questions that were put to each cell.
@@ -200,11 +205,14 @@ class Analysis:
         """One number per cell: the table of cells with ``value ci_low ci_high runs`` and ``verdict``."""
         names = [one.name for one in self.metrics]
         place = (slice(None), self.study.responses.index(response), self.months.index(month), names.index(metric))
-        half = half_width(self.deviation[place], self.runs[place])
+        one, difference = (self.metrics[names.index(metric)],), response not in self.study.names
+        low, high = bounds(
+            self.value[place][:, None], self.deviation[place][:, None], self.runs[place][:, None], one, difference
+        )
         words = np.array([*VERDICTS, ""], dtype=object)
         frame = self.cells.copy()
         frame["value"] = self.value[place]
-        frame["ci_low"], frame["ci_high"] = frame["value"] - half, frame["value"] + half
+        frame["ci_low"], frame["ci_high"] = low[:, 0], high[:, 0]
         frame["runs"] = self.runs[place]
         computed = (self.runs[:, :, :, :].reshape(len(frame), -1) >= 0).any(axis=1)
         frame["verdict"] = np.where(computed, words[self.verdict[place]], NOT_COMPUTED)

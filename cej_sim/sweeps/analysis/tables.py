@@ -105,13 +105,15 @@ class SureCount:
         """None so far."""
         self._counts: dict[str, list[int]] = {}
 
-    def count(self, name: str, frame: pd.DataFrame) -> None:
-        """Count the intervals of some rows of a table, if it has any."""
+    def count(self, name: str, frame: pd.DataFrame, own: NDArray[np.bool_] | None = None) -> None:
+        """Count the intervals of some rows of a table, if it has any; of ``own`` rows only, which are no copies."""
         if not {"ci_low", "ci_high"} <= set(frame.columns):
             return
         low, high = frame["ci_low"].to_numpy(), frame["ci_high"].to_numpy()
         # An interval without width is the same in every run: chance has no part in it.
         real = low < high
+        if own is not None:
+            real &= own
         counts = self._counts.setdefault(name, [0, 0])
         counts[0] += int(real.sum())
         counts[1] += int((real & ((low > 0.0) | (high < 0.0))).sum())

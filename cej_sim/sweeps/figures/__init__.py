@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from cej_sim.sweeps.figures.cells import DOTS
 from cej_sim.sweeps.figures.choice import ROWS, drawn_words, spread_by_rank
-from cej_sim.sweeps.figures.effects import labels_of, marks_of
+from cej_sim.sweeps.figures.effects import interaction_label, labels_of, marks_of
 from cej_sim.sweeps.figures.frame import BETTER, FIRST, FORMATS, OTHER, PANELS, UNSURE, WORSE, Picture, Wording, save
 from cej_sim.sweeps.figures.maps import Map, map_figure, scatter_figure
 from cej_sim.sweeps.figures.probes import answers, probe_label, probe_questions
@@ -36,6 +36,7 @@ __all__ = [
     "Wording",
     "answers",
     "drawn_words",
+    "interaction_label",
     "labels_of",
     "map_figure",
     "marks_of",

@@ -38,14 +38,16 @@ def verdict_pictures(found: Analysis, wording: Wording, response: str, month: in
     notes = {m.name: "(no better direction)" for m in found.metrics if m.better == "neither"}
     key = [
         (Patch(facecolor=FIRST), f"{sides[0]}: further (or higher)"),
-        (Patch(facecolor="white", edgecolor="#b5b5b5", hatch="////"), "cannot tell, or no difference"),
+        (Patch(facecolor="white", edgecolor="#b5b5b5", hatch="////"), "cannot tell, or no difference seen"),
         (Patch(facecolor=OTHER), f"{sides[1]}: further (or higher)"),
     ]
     if (table["verdict"] == NOT_COMPUTED).any():
         key.append((Patch(facecolor="#4d4d4d"), "not computed"))
     heading = f"In how many cells each gets further, {when(month)}"
+    # Copies of a cell, which differ in what neither of the two has, count once.
+    count = int(table[table["metric"] == found.metrics[0].name]["cells"].sum())
     caption = (
-        f"Of the {len(found.cells)} cells of the design, in how many the interval of the paired difference says who is "
+        f"Of the {count} cells of the design, in how many the interval of the paired difference says who is "
         "ahead. Shares of cells are shares of the design, not of the world: they change with the ranges chosen."
     )
     yield Picture(
@@ -56,7 +58,7 @@ def verdict_pictures(found: Analysis, wording: Wording, response: str, month: in
         "regions",
         lambda: shares_figure(
             heading,
-            f"{sides[0]} against {sides[1]}: share of the {len(found.cells)} cells of this design in which each "
+            f"{sides[0]} against {sides[1]}: share of the {count} cells of this design in which each "
             "is ahead by more than chance.",
             wording.footer,
             bars,

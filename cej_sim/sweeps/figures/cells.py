@@ -63,7 +63,8 @@ def _grid_pictures(
         return float(values.max()) if len(values) else 0.0
 
     intro = "One rectangle is one cell of the design" + (
-        "; numbers are differences (percentage points for shares). Hatched: the interval includes 0, cannot tell."
+        "; numbers are differences (percentage points for shares): the larger, the darker, up to the largest that is "
+        "sure. Hatched: the interval includes 0, cannot tell."
         if sides
         else "; numbers are means over runs."
     )

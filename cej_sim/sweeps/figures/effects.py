@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from cej_sim.comparison import BY_NAME, FEWEST_ALIKE, label_of, records, short, when
+from cej_sim.comparison import BY_NAME, FEWEST_ALIKE, label_of, records, when
 from cej_sim.parameters import Metric
-from cej_sim.sweeps.analysis import ALL_FACTORS, INTO_A, OUT_OF_B, Analysis
+from cej_sim.sweeps.analysis import ALL_FACTORS, DIRECTIONS, INTO_A, OTHERS_HIGH, OTHERS_LOW, OUT_OF_B, Analysis
 from cej_sim.sweeps.figures.choice import ROWS, in_parts, sides_of
 from cej_sim.sweeps.figures.frame import PANELS, Picture, Wording
 from cej_sim.sweeps.figures.rows import Mark, rows_figure
@@ -38,9 +38,9 @@ ROW_PICTURES: dict[str, _Rows] = {
     ),
     "swaps": _Rows(
         "Each part swapped by itself, both ways",
-        "What a part brings when it is put in alone, and what is lost when it alone is taken out. Where they differ, "
-        "parts work together.",
-        series=("put in alone", "taken out alone"),
+        "What a part contributes: the outcome with it minus the outcome without it, in A, which has none of the other "
+        "parts, and in B, which has all of them. Where they differ, parts work together.",
+        series=(f"circle: {INTO_A}", f"diamond: {OUT_OF_B}"),
     ),
     "main_effects": _Rows(
         "Main effects",
@@ -80,6 +80,24 @@ ROW_PICTURES: dict[str, _Rows] = {
 }
 
 
+#: The words of a full factorial, whose factors are no parts of one thing.
+_PLAIN = {
+    "shapley": replace(
+        ROW_PICTURES["shapley"],
+        heading="Which factors matter: Shapley values",
+        how="Each factor's fair share of the difference between all factors at their last level and all at their "
+        "first, averaged over every order of moving them; together they make up the whole. Lines: 95% intervals.",
+    ),
+    "swaps": replace(
+        ROW_PICTURES["swaps"],
+        heading="Each factor moved by itself",
+        how="Last level of a factor minus its first one, while all others are at their first level, and while all are "
+        "at their last. Where the two differ, factors work together. Lines: 95% intervals over runs.",
+        series=(f"circle: {OTHERS_LOW}", f"diamond: {OTHERS_HIGH}"),
+    ),
+}
+
+
 def effect_pictures(
     found: Analysis,
     wording: Wording,
@@ -90,12 +108,20 @@ def effect_pictures(
     tail: str,
 ) -> Iterator[Picture]:
     """Pictures of a table of effects, the largest rows."""
-    spec = ROW_PICTURES[table]
+    spec = _PLAIN.get(table, ROW_PICTURES[table]) if found.study.kind == "full_factorial" else ROW_PICTURES[table]
     if table == "against_baseline" and found.study.kind != "one_at_a_time":
         return
     rows = {metric.name: marks_of(found, table, response, metric.name, month) for metric in metrics}
     rows = {name: marks for name, marks in rows.items() if marks}
     if not rows:
+        return
+    still = [
+        label
+        for label in dict.fromkeys(label for marks in rows.values() for label in marks)
+        if all(mark.nothing for marks in rows.values() for mark in marks.get(label, ()))
+    ]
+    rows = {name: {label: ms for label, ms in marks.items() if label not in still} for name, marks in rows.items()}
+    if not any(rows.values()):
         return
     sizes: dict[str, float] = {}
     for marks in rows.values():
@@ -114,6 +140,9 @@ def effect_pictures(
     how = spec.how + (
         f" The {len(order)} largest of {len(sizes)} are drawn; all are in {table}.csv." if left_out else ""
     )
+    if still:
+        named = ", ".join(still[:3]) + (f" and {len(still) - 3} more" if len(still) > 3 else "")
+        how += f" Not drawn, because nothing changed in any run: {named}."
     heading = f"{spec.heading}, {when(month)}"
     subject = wording.response(response)
     hints = dict.fromkeys(rows, "share of variance") if table == "sobol" else None
@@ -179,12 +208,12 @@ def marks_of(found: Analysis, table: str, response: str, metric: str, month: int
         elif table == "morris":
             star, half = row["mu_star"], row["mu_star_conf"]
             marks[label] = [
-                Mark(0, star, max(0.0, star - half), star + half, False),
-                Mark(1, row["sigma"], math.nan, math.nan, False),
+                Mark(0, star, max(0.0, star - half), star + half, False, nothing=star == 0.0),
+                Mark(1, row["sigma"], math.nan, math.nan, False, nothing=star == 0.0),
             ]
         elif table == "swaps":
             if row["factor"] != ALL_FACTORS:
-                mark = mark_of(row, "effect", {INTO_A: 0, OUT_OF_B: 1}[row["direction"]])
+                mark = mark_of(row, "effect", DIRECTIONS[row["direction"]])
                 marks.setdefault(label, []).append(mark)
         elif table == "main_effects":
             if row["factor"] in ordered and row["level"] != "high - low":
@@ -192,17 +221,27 @@ def marks_of(found: Analysis, table: str, response: str, metric: str, month: int
             level = "" if row["factor"] in ordered else f": {row['level'].replace('_', ' ')}"
             marks[f"{label}{level}"] = [mark_of(row, "effect")]
         elif table == "interactions":
-            pair = " × ".join(short(labels[row[one]], 28) for one in ("factor_a", "factor_b"))
-            pair = f"{pair} (aliased)" if row["aliases"] else pair
-            marks[f"{row['factor_a']} × {row['factor_b']}" if pair in marks else pair] = [mark_of(row, "effect")]
+            marks[interaction_label(row, labels)] = [mark_of(row, "effect")]
         else:
             marks[label] = [mark_of(row, {"shapley": "value", "correlations": "correlation"}[table])]
     return marks
 
 
+def interaction_label(row: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Two factors, and whatever is the same number in this fraction: ``A × B = C × D``; with ``≈`` partly."""
+    told = f"{labels[row['factor_a']]} × {labels[row['factor_b']]}"
+    for alias in filter(None, str(row.get("aliases", "")).split(", ")):
+        partly, opposite = "~" in alias[:1], "-" in alias[:2]
+        names = alias.lstrip("~-").split("*")
+        other = " × ".join(labels.get(name, name) for name in names)
+        told += f" {'≈' if partly else '='} {f'−({other})' if opposite else other}"
+    return told
+
+
 def mark_of(row: Mapping[str, Any], column: str, series: int = 0) -> Mark:
     """A row of a table as a mark."""
-    return Mark(series, row[column], row["ci_low"], row["ci_high"], True, int(row.get("runs", FEWEST_ALIKE)))
+    runs, differing = int(row.get("runs", FEWEST_ALIKE)), row.get("runs_differing", 1)
+    return Mark(series, row[column], row["ci_low"], row["ci_high"], True, runs, runs > 0 and differing == 0)
 
 
 def _baseline_marks(found: Analysis, response: str, metric: str, month: int) -> dict[str, list[Mark]]:

@@ -16,7 +16,7 @@ from cej_sim.sweeps.figures.shares import shares_figure
 
 
 def precision_pictures(found: Analysis, wording: Wording, response: str, month: int, tail: str) -> Iterator[Picture]:
-    """Which share of cells is as precise as asked for."""
+    """Which share of cells is as precise as the target, asked for or assumed."""
     table = found.tables.get("precision_summary")
     if table is None:
         return
@@ -37,11 +37,13 @@ def precision_pictures(found: Analysis, wording: Wording, response: str, month: 
         if not math.isnan(row["runs_needed_90"]):
             needed = f"{row['runs_needed_90']:.0f} runs for 9 of 10 cells"
             points = " points" if per_cent(metric) else ""
-            notes[name] = f"±{aim.lstrip('+')}{points}: {row['runs_needed_90']:.0f} runs"
+            kind = "" if row["asked"] else "assumed "
+            notes[name] = f"{kind}±{aim.lstrip('+')}{points}: {row['runs_needed_90']:.0f} runs"
             told.append(f"{label_of(metric)}: {100 * good:.0f}% of cells precise enough; {needed}")
+    target = "the target" if found.study.target is not None else "an assumed target, as the design asks for none,"
     caption = (
-        "A cell is precise enough where its 95% interval reaches at most the target (±) to either side. Beside each "
-        "bar: the target, and how many runs would be enough for nine cells of ten."
+        f"A cell is precise enough where its 95% interval reaches at most {target} (±) to either side. Beside each "
+        "bar: the target, and how many runs per cell would be enough for nine cells of ten."
     )
     key = [
         (Patch(facecolor="#009E73"), "precise enough"),
@@ -49,7 +51,7 @@ def precision_pictures(found: Analysis, wording: Wording, response: str, month: 
     ]
     if any(row["cells"] < len(found.cells) for row in rows.values()):
         key.append((Patch(facecolor="#4d4d4d"), "not computed, or no coalition left"))
-    heading = f"Are there enough runs? {when(month).capitalize()}"
+    heading = f"Are there enough runs per cell? {when(month).capitalize()}"
     yield Picture(
         f"precision{tail}",
         heading,

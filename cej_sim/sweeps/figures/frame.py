@@ -174,7 +174,7 @@ def panel_places(number: int, left: float) -> list[tuple[float, float, float, fl
     columns = min(3, number) if number != 4 else 2
     rows = -(-number // columns)
     bottom, top, right = 0.115, 0.865, 0.985
-    head, foot, gap = 0.085, 0.05, 0.03
+    head, foot, gap = 0.085, 0.05 if rows == 1 else 0.066, 0.03
     wide = (right - left - (columns - 1) * gap) / columns
     high = (top - bottom) / rows
     return [
@@ -194,6 +194,8 @@ def row_labels(figure: Figure, axes: Axes, labels: Sequence[str], left: float) -
     room = box.x0 - left * figure.bbox.width - 10.0
     high = box.height / len(labels)
     size = SIZE if high > 17.0 else SIZE - 2.0
+    rows = 2 if high > 2.3 * size else 1
+    texts = []
     for y, label in enumerate(labels):
         text = write(
             axes,
@@ -207,4 +209,11 @@ def row_labels(figure: Figure, axes: Axes, labels: Sequence[str], left: float) -
             linespacing=1.0,
             gid="row-label",
         )
-        fit(text, room, 2 if high > 34.0 else 1)
+        texts.append(fit(text, room, rows))
+    # All in one size: that of the one that needs most room.
+    smallest = min(float(text.get_fontsize()) for text in texts)
+    for text, label in zip(texts, labels, strict=True):
+        if float(text.get_fontsize()) > smallest:
+            text.set_text(label)
+            text.set_fontsize(smallest)
+            fit(text, room, rows)

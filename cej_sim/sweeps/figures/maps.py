@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from cej_sim.comparison import format_difference, format_value, records, short
 from cej_sim.parameters import Metric
@@ -142,7 +142,7 @@ def full_color(one: Map, sides: tuple[str, str] | None) -> str:
     if sides is None or not one.largest > 0.0:
         return ""
     shown = format_difference({"difference": one.largest, "ci_low": np.nan, "ci_high": np.nan}, one.metric)[0]
-    return f"full color: {shown.lstrip('+')}{' points' if per_cent(one.metric) else ''}"
+    return f"darkest: {shown.lstrip('+')}{' points' if per_cent(one.metric) else ''}"
 
 
 def _draw_map(axes: Axes, one: Map, sides: tuple[str, str] | None) -> None:
@@ -200,7 +200,8 @@ def _draw_map(axes: Axes, one: Map, sides: tuple[str, str] | None) -> None:
         longest = max(len(word) for word in words) * 7.5 if which == "x" else 16.0
         step = max(1, math.ceil(longest / room))
         ticks = range(0, len(words), step)
-        {"x": axes.set_xticks, "y": axes.set_yticks}[which](list(ticks), [brief(words[t]) for t in ticks])
+        told = brief_levels(words)
+        {"x": axes.set_xticks, "y": axes.set_yticks}[which](list(ticks), [told[t] for t in ticks])
     plain_frame(axes, "")
     axes.tick_params(length=0)
     for side in ("left", "bottom"):
@@ -211,6 +212,33 @@ def brief(word: str, most: int = 14) -> str:
     """A word cut to so many letters."""
     word = word.replace("_", " ")
     return word if len(word) <= most else word[: most - 1].rstrip() + "…"
+
+
+def brief_levels(words: Sequence[str]) -> list[str]:
+    """Levels for an axis: numbers to three digits where that still tells them apart, words cut."""
+
+    def rounded(word: str) -> str:
+        try:
+            number = float(word)
+        except ValueError:
+            return brief(word)
+        return f"{number:.3g}" if abs(number) < 1000.0 else f"{number:.6g}"
+
+    told = [rounded(word) for word in words]
+    return told if len(set(told)) == len(set(words)) else [brief(word) for word in words]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers within a range, for a logarithmic axis."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)):
+        found = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        found = [tick for tick in found if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+        ticks = found if len(found) <= 6 or not ticks else ticks
+        if len(ticks) >= 3:
+            break
+    return ticks
 
 
 def _map_key(maps: Sequence[Map], sides: tuple[str, str] | None) -> list[tuple[Any, str]]:
@@ -226,8 +254,8 @@ def _map_key(maps: Sequence[Map], sides: tuple[str, str] | None) -> list[tuple[A
             (Patch(facecolor=color), f"{title}: {verb}") for color, title in zip((FIRST, OTHER), sides, strict=True)
         ]
         key.append((Patch(facecolor="white", edgecolor="#b5b5b5", hatch="////"), "cannot tell"))
-        if "no difference" in seen:
-            key.append((Patch(facecolor="white", edgecolor="#b5b5b5"), "no difference"))
+        if seen & {"no difference", "no difference seen"}:
+            key.append((Patch(facecolor="white", edgecolor="#b5b5b5"), "no difference in any run"))
         if "has ended" in seen:
             key.append((Patch(facecolor="white", edgecolor="#b5b5b5", hatch="...."), "coalitions have ended"))
     else:
@@ -257,21 +285,25 @@ def scatter_figure(
         x, y, wide, high = place
         axes = figure.add_axes((x + 0.005, y + 0.022, wide - 0.05, high - 0.022), label=f"scatter:{metric.name}")
         low, high_value = frame["value"].min(), frame["value"].max()
+        larger = min(3.5, max(1.0, 350.0 / max(1, len(frame))))
         if sides is None:
             share = (frame["value"] - low) / (high_value - low) if high_value > low else frame["value"] * 0.0
             colors = [_tint(FIRST, 0.0 if math.isnan(one) else one) for one in share]
-            axes.scatter(frame["x"], frame["y"], c=colors, s=38, edgecolors=SOFT, linewidths=0.4, zorder=3)
+            axes.scatter(frame["x"], frame["y"], c=colors, s=38 * larger, edgecolors=SOFT, linewidths=0.4, zorder=3)
         else:
             for kind, mark in _SCATTER.items():
                 here = frame[frame["verdict"].map(kind_of) == kind]
                 if len(here):
-                    axes.scatter(here["x"], here["y"], gid=f"dots:{kind}", **mark)
+                    look = {**mark, "s": larger * mark["s"]}
+                    axes.scatter(here["x"], here["y"], gid=f"dots:{kind}", **look)
         for is_log, axis, setter in zip(
             logs, (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), strict=True
         ):
             if is_log:
                 setter("log")
-                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                column = frame["y" if axis is axes.yaxis else "x"]
+                axis.set_major_locator(FixedLocator(log_ticks(float(column.min()), float(column.max()))))
+                axis.set_minor_locator(NullLocator())
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
                 axis.set_minor_formatter(NullFormatter())
         plain_frame(axes, "both")
@@ -293,7 +325,7 @@ def scatter_figure(
         words_for = {
             "first": f"{sides[0]}: further (or higher)",
             "other": f"{sides[1]}: further (or higher)",
-            "unsure": "cannot tell, or no difference",
+            "unsure": "cannot tell, or no difference seen",
             "absent": "not computed",
         }
         key = [
@@ -318,7 +350,7 @@ def scatter_figure(
 
 
 _SCATTER: dict[str, dict[str, Any]] = {
-    "unsure": {"marker": "o", "facecolors": "none", "edgecolors": UNSURE, "s": 22, "linewidths": 1.0, "zorder": 2},
+    "unsure": {"marker": "o", "facecolors": "none", "edgecolors": UNSURE, "s": 30, "linewidths": 1.0, "zorder": 2},
     "first": {"marker": "o", "facecolors": FIRST, "edgecolors": "white", "s": 46, "linewidths": 0.5, "zorder": 3},
     "other": {"marker": "^", "facecolors": OTHER, "edgecolors": "white", "s": 52, "linewidths": 0.5, "zorder": 3},
     "absent": {"marker": "x", "color": INK, "s": 36, "linewidths": 1.6, "zorder": 4},

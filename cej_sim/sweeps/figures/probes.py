@@ -14,7 +14,17 @@ from matplotlib.lines import Line2D
 from cej_sim.comparison import label_of, records, when
 from cej_sim.parameters import Metric
 from cej_sim.plots import INK
-from cej_sim.sweeps.analysis import ALL_FACTORS, INFLUENCE, INTO_A, NET, NO_MONTH, OUT_OF_B, Analysis, probed
+from cej_sim.sweeps.analysis import (
+    ALL_FACTORS,
+    DIRECTIONS,
+    INFLUENCE,
+    INTO_A,
+    NET,
+    NO_MONTH,
+    OUT_OF_B,
+    Analysis,
+    probed,
+)
 from cej_sim.sweeps.figures.choice import ROWS, cell_words, drawn_words, in_parts, spread_by_rank
 from cej_sim.sweeps.figures.effects import labels_of, mark_of
 from cej_sim.sweeps.figures.frame import FIRST, OTHER, PANELS, UNSURE, Picture, Wording
@@ -68,6 +78,8 @@ def probe_pictures(found: Analysis, wording: Wording, metrics: Sequence[Metric])
         if "probe_swaps" in found.tables:
             yield from _probe_swap_pictures(found, wording, here, name)
             continue
+        if "probes_against_baseline" in found.tables and found.study.kind == "one_at_a_time":
+            yield from _probe_change_pictures(found, wording, here, name)
         for place, (a, b) in enumerate(found.study.pairs or ((found.study.names[0], ""),), 1):
             tail = f"_{place}" if len(found.study.pairs) > 1 else ""
             yield from _probe_cell_pictures(found, wording, here, (a, b), f"{name}{tail}")
@@ -160,6 +172,59 @@ def _probe_cell_pictures(
         )
 
 
+def _probe_change_pictures(
+    found: Analysis, wording: Wording, questions: Sequence[tuple[str, str, int]], name: str
+) -> Iterator[Picture]:
+    """What each change does to the answers of each scenario: cells minus the cell in which nothing was changed."""
+    words = dict(zip(found.cells["cell"], cell_words(found.cells), strict=True))
+    for number, one in enumerate(found.study.names, 1):
+        title = wording.titles.get(one, one)
+        for part, chosen in in_parts(questions, 3):
+            panels: dict[str, dict[str, list[Mark]]] = {}
+            declared: dict[str, Metric] = {}
+            sizes: dict[str, float] = {}
+            for question in chosen:
+                metric = probed(question[0], question[1])
+                declared[metric.name], panels[metric.name] = metric, {}
+                here = answers(found, "probes_against_baseline", question)
+                for row in records(here[here["scenario"] == one]):
+                    label = words[row["cell"]]
+                    panels[metric.name][label] = [mark_of(row, "difference")]
+                    size = abs(row["difference"])
+                    sizes[label] = max(sizes.get(label, 0.0), 0.0 if math.isnan(size) else size)
+            keep = set(sorted(sizes, key=lambda label: -sizes[label])[:ROWS])
+            order = [label for label in sizes if label in keep]
+            said = f" The {len(order)} largest of {len(sizes)} are drawn; all are in probes_against_baseline.csv."
+            said = said if len(order) < len(sizes) else ""
+            heading = f"One change at a time, {title}: {_probe_heading(chosen[0])}"
+            intro = (
+                "Each row is one cell, minus the cell in which nothing was changed. "
+                f"{_PROBE_INTRO[chosen[0][0]]} Lines: 95% intervals over runs.{said}"
+            )
+            shown = {key: {label: rows.get(label, []) for label in order} for key, rows in panels.items() if any(rows)}
+            if not shown:
+                continue
+
+            def draw(
+                shown: Mapping[str, Mapping[str, Sequence[Mark]]] = shown,
+                declared: Mapping[str, Metric] = declared,
+                intro: str = intro,
+                heading: str = heading,
+            ) -> Figure:
+                return rows_figure(
+                    heading, intro, wording.footer, shown, declared=declared, hints=dict.fromkeys(shown, "")
+                )
+
+            yield Picture(
+                f"{name}_changes_{number}{part}",
+                heading,
+                intro,
+                f"Rows with intervals.{said or ' The numbers stand in the table.'}",
+                "probes_against_baseline",
+                draw,
+            )
+
+
 def _probe_swap_pictures(
     found: Analysis, wording: Wording, questions: Sequence[tuple[str, str, int]], name: str
 ) -> Iterator[Picture]:
@@ -177,7 +242,7 @@ def _probe_swap_pictures(
             largest = here["effect"].abs().max()
             for row in records(here):
                 label = labels[row["factor"]]
-                mark = mark_of(row, "effect", {INTO_A: 0, OUT_OF_B: 1}[row["direction"]])
+                mark = mark_of(row, "effect", DIRECTIONS[row["direction"]])
                 panels[metric.name].setdefault(label, []).append(mark)
                 size = abs(row["effect"]) / largest if largest > 0.0 else 0.0
                 sizes[label] = max(sizes.get(label, 0.0), 0.0 if math.isnan(size) else size)
@@ -185,7 +250,7 @@ def _probe_swap_pictures(
         said = f" The {len(order)} largest of {len(sizes)} are drawn; all are in probe_swaps.csv."
         said = said if len(order) < len(sizes) else ""
         intro = (
-            "What each part brings when it alone is put in, and what is lost when it alone is taken out. "
+            "With a part minus without it, in A, which has none of the other parts, and in B, which has all. "
             f"{_PROBE_INTRO[chosen[0][0]]} Lines: 95% intervals over runs.{said}"
         )
         shown = {one: {label: rows.get(label, []) for label in order} for one, rows in panels.items()}
@@ -201,11 +266,11 @@ def _probe_swap_pictures(
                 intro,
                 wording.footer,
                 shown,
-                series=("put in alone", "taken out alone"),
+                series=(INTO_A, OUT_OF_B),
                 declared=declared,
                 key=[
-                    (_dot(INK, INK, 0), "put in alone"),
-                    (_dot(INK, INK, 1), "taken out alone"),
+                    (_dot(INK, INK, 0), INTO_A),
+                    (_dot(INK, INK, 1), OUT_OF_B),
                     (_dot(UNSURE, "white"), "cannot tell (the interval includes 0)"),
                 ],
             )

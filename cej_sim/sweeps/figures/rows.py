@@ -41,6 +41,7 @@ class Mark:
         value, low, high: NaN bounds where there is no interval.
         judged: Whether an interval that includes 0 means that nothing can be told.
         runs: How many are behind it, where that matters.
+        nothing: Whether it is 0 in every run.
     """
 
     series: int
@@ -49,6 +50,7 @@ class Mark:
     high: float
     judged: bool = True
     runs: int = FEWEST_ALIKE
+    nothing: bool = False
 
     @property
     def sure(self) -> bool:
@@ -57,6 +59,9 @@ class Mark:
 
 
 SERIES = (("o", 9.0), ("D", 7.5))
+
+#: Shapes in the key, in a color that no mark has.
+_SHAPE = "#c4c4c4"
 
 _SERIES_COLORS = ("#4d4d4d", "#009E73")
 
@@ -107,6 +112,7 @@ def rows_figure(
     declared = declared or {name: BY_NAME[name] for name in panels}
     colors = (WORSE, BETTER) if sides is None else (FIRST, OTHER)
     seen = set()
+    nothing = False
     figure = framed(heading, how, footer)
     labels = list(dict.fromkeys(label for rows in panels.values() for label in rows))
     left = 0.225
@@ -120,7 +126,7 @@ def rows_figure(
         for y, mark in marks:
             at = y + (mark.series - 0.5) * apart if several else float(y)
             color = _color(mark, metric, colors, (FIRST, OTHER) if name in by_side else _SERIES_COLORS)
-            if mark.judged:
+            if mark.judged and not (mark.nothing and not bars):
                 seen.add(color)
             hollow = (mark.judged or name in by_side) and not mark.sure
             face = "white" if hollow else color
@@ -146,7 +152,8 @@ def rows_figure(
                     gid="whisker",
                 )
             if not bars and not math.isnan(mark.value):
-                shape, size = SERIES[mark.series]
+                shape, size = ("x", 9.0) if mark.nothing else SERIES[mark.series]
+                nothing |= mark.nothing
                 axes.plot(
                     [mark.value],
                     [at],
@@ -176,7 +183,11 @@ def rows_figure(
         if place[0] <= left + 1e-9:
             row_labels(figure, axes, labels, 0.03)
         panel_head(axes, metric, hint=None if hints is None else hints.get(name, ""))
-    draw_key(figure, _row_key(bars, series, judged, sides, seen) if key is None else key)
+    key = list(_row_key(bars, series, judged, sides, seen) if key is None else key)
+    if nothing:
+        still = Line2D([], [], marker="x", color=UNSURE, markersize=9.0, markeredgewidth=1.8, linestyle="")
+        key.append((still, "the same in every run"))
+    draw_key(figure, key)
     return figure
 
 
@@ -204,5 +215,8 @@ def _row_key(
     key = [(mark(color, color), words) for color, words in (*directions, (INK, "no better direction")) if color in seen]
     key.append((mark(UNSURE, "white"), "cannot tell (the interval includes 0)"))
     if len(series) > 1:
-        key += [(mark(INK, "white" if bars and place else INK, place), words) for place, words in enumerate(series)]
+        # Colors say which way it goes; the shape alone says which series it is.
+        key += [
+            (mark(_SHAPE, "white" if bars and place else _SHAPE, place), words) for place, words in enumerate(series)
+        ]
     return key

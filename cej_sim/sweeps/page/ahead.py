@@ -14,7 +14,7 @@ def regions_table(found: Analysis, about: About) -> str:
     parts = []
     for a, b in found.study.pairs:
         title_a, title_b = about.titles.get(a, a), about.titles.get(b, b)
-        words = (title_a, title_b, "Cannot tell", "No difference", "Ended or not computed")
+        words = (title_a, title_b, "Cannot tell", "No difference seen", "Ended or not computed")
         head = header_row([("Outcome", False), *((word, True) for word in words)])
         for month in found.months:
             rows, family = [], ""

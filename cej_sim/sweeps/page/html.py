@@ -56,7 +56,7 @@ _SECTION_OF = {
     "differences": "cells",
     "outcomes": "cells",
     "precision_summary": "precision",
-    **dict.fromkeys(("probes", "probe_differences", "probe_swaps"), "probes"),
+    **dict.fromkeys(("probes", "probe_differences", "probe_swaps", "probes_against_baseline"), "probes"),
     **dict.fromkeys(
         ("shapley", "swaps", "main_effects", "interactions", "against_baseline", "morris", "sobol", "correlations"),
         "effects",
@@ -122,7 +122,9 @@ def _chance(found: Analysis) -> str:
         "that stands out among many is therefore no finding by itself; look for regions and for effects large "
         "against their interval. With common luck, what chance makes in one cell it tends to make in many. "
         "<strong>Cannot tell</strong> means that the interval includes 0: neither a difference nor its absence is "
-        f"shown.</p>{table}</section>\n"
+        "shown. <strong>Changed nothing in any run</strong> means that every run came out exactly the same; of what "
+        "is yes or no, <strong>no difference seen</strong> does not exclude that it happens in another run, and the "
+        f"interval says how often it may.</p>{table}</section>\n"
     )
 
 

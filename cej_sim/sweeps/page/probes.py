@@ -66,7 +66,7 @@ def _probe_differences_table(found: Analysis, about: About) -> str:
     label = dict(zip(found.cells["cell"], found.cells["label"], strict=True))
     for a, b in found.study.pairs:
         title_a, title_b = about.titles.get(a, a), about.titles.get(b, b)
-        words = (f"{title_a} higher", f"{title_b} higher", "Cannot tell", "No difference")
+        words = (f"{title_a} higher", f"{title_b} higher", "Cannot tell", "No difference seen")
         counted = []
         for question in questions:
             metric = probed(*question[:2])

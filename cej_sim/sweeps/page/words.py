@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cej_sim.comparison import FAMILIES, FEWEST_ALIKE, format_difference
+from cej_sim.comparison import BY_NAME, FAMILIES, FEWEST_ALIKE, format_difference, label_of
 from cej_sim.parameters import Metric
 from cej_sim.report import escaped, html_figure
 from cej_sim.sweeps import figures
@@ -34,6 +34,54 @@ TABLE_NAMES = {
 }
 
 
+#: Of what was the same in every run.
+NOTHING = "changed nothing in any run"
+
+
+def unsure_words(mark: figures.Mark) -> str:
+    """What an interval allows to say, where that is little."""
+    if math.isnan(mark.low):
+        return "no interval"
+    if mark.nothing:
+        return NOTHING if mark.low == mark.high else f"no difference seen in {mark.runs} runs"
+    if not mark.judged:
+        return "cannot tell" if mark.low <= 0.0 <= mark.high and mark.low < mark.high else ""
+    return "" if mark.sure else "cannot tell"
+
+
+def number_words(value: float, low: float, high: float, metric: Metric | None, sign: bool = True) -> str:
+    """A number with its unit and interval, in the metric's unit or, without one, a pure number.
+
+    What would round to nothing is said to be smaller than what can be shown.
+    """
+    if math.isnan(value):
+        return "–"
+    if metric is None:
+        text = f"{value:{'+' if sign else ''}.2f}"
+        interval = "" if math.isnan(low) else f"[{low:{'+' if sign else ''}.2f}, {high:{'+' if sign else ''}.2f}]"
+        unit = ""
+    else:
+        text, interval = format_difference({"difference": value, "ci_low": low, "ci_high": high}, metric)
+        unit = {"share": "points", "yes/no": "points", "hours": "hours a month"}.get(metric.unit, "")
+        unit = unit if sign or unit != "points" else "%"
+        if not sign:
+            text, interval = text.lstrip("+"), interval.replace("+", "")
+    if value != 0.0 and not any(digit in text for digit in "123456789"):
+        text = f"under {text.lstrip('+-−')[:-1]}1"
+    told = f"{text}{'' if unit == '%' or not unit else ' '}{unit}"
+    return f"{told} {interval}".rstrip().replace("-", "−")
+
+
+def target_words(found: Analysis, month: int) -> str:
+    """What precision is measured against."""
+    aim = found.study.target
+    if aim is None:
+        return "the assumed target (the design asks for none)"
+    asked = any(metric.name == aim.metric for metric in found.metrics) and aim.month == month
+    said = f"asked for in {label_of(BY_NAME[aim.metric])}" if asked else "the assumed target"
+    return f"{said} (of other outcomes: the assumed target)" if asked else said
+
+
 def chance_words(found: Analysis) -> str:
     """How many verdicts there are, and how many chance alone would make."""
     table = found.tables["verdicts"]
@@ -42,7 +90,7 @@ def chance_words(found: Analysis) -> str:
         return "There are no intervals to judge by: one run tells nothing about chance."
     return (
         f"{total:,} intervals were computed; {sure:,} of them exclude 0. If nothing differed at all, about "
-        f"{chance:,.0f} of them (one in twenty) would still do so by chance."
+        f"{chance:,.0f} of them (one in twenty) would still do so by chance. Copies of one number count once."
     )
 
 
@@ -70,7 +118,7 @@ COUNTED = (
     ("a", ("a better", "b lower")),
     ("b", ("b better", "b higher")),
     ("cannot tell", ("cannot tell",)),
-    ("no difference", ("no difference",)),
+    ("none seen", ("no difference", "no difference seen")),
     ("not known", ("has ended", NOT_COMPUTED)),
 )
 
@@ -91,6 +139,8 @@ def verdict_word(row: Mapping[str, Any]) -> str:
     """What an interval allows to say, where that is little."""
     if math.isnan(row["ci_low"]):
         return "no interval"
+    if row.get("runs_differing", 1) == 0 and row["ci_low"] < row["ci_high"]:
+        return f"no difference seen in {row['runs']} runs"
     if row["ci_low"] == row["ci_high"] == 0.0:
-        return "no difference"
+        return NOTHING
     return "" if is_sure({"runs": FEWEST_ALIKE, **row}) else "cannot tell"

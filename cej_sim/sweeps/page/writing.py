@@ -131,6 +131,7 @@ def replacing(directory: Path) -> Iterator[Path]:
         with provenance.alone(directory):
             _heal(directory, target)
             _check(target)
+            _refuse_conflicts(staging, target)
             _exchange(staging, target)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -165,7 +166,43 @@ def _exchange(staging: Path, target: Path) -> None:
         if had:
             os.replace(before, target)
         raise
+    _carry_over(before, target)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def _strange(folder: Path) -> list[Path]:
+    """What lies in an analysis that is none of its own files, relative to it; of a strange folder only its name."""
+    held = provenance.read(folder) or {}
+    ours = {Path(name) for name in held.get("files", {})} | {Path(provenance.FILE)}
+    folders = {parent for name in ours for parent in name.parents} | {Path("figures")}
+
+    def within(part: Path) -> Iterator[Path]:
+        for entry in sorted((folder / part).iterdir()):
+            name = part / entry.name
+            if entry.is_dir() and not entry.is_symlink() and name in folders:
+                yield from within(name)
+            elif name not in ours:
+                yield name
+
+    return list(within(Path())) if folder.is_dir() else []
+
+
+def _refuse_conflicts(staging: Path, target: Path) -> None:
+    """Refuse where somebody else's file in the analysis has the name of one of the new files."""
+    taken = [name for name in _strange(target) if os.path.lexists(staging / name)]
+    if taken:
+        raise SweepError(
+            f"{target / taken[0]} is not of cej-sim and has the name of a new file; move it out of the way"
+        )
+
+
+def _carry_over(before: Path, target: Path) -> None:
+    """Move what is not ours from the analysis before into the new one, where it stood."""
+    for name in _strange(before):
+        place = target / name
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(before / name, place)
 
 
 def _heal(directory: Path, target: Path) -> None:
@@ -183,6 +220,9 @@ def _heal(directory: Path, target: Path) -> None:
         needless = (
             (_is_ours(entry) if name[2] else provenance.is_over(int(name[1]), entry)) if entry.exists() else False
         )
+        if needless and name[2]:
+            _carry_over(entry, target)
+            needless = not any(os.path.lexists(target / one) for one in _strange(entry))
         if needless:
             shutil.rmtree(entry, ignore_errors=True)
 
