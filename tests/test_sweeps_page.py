@@ -292,6 +292,9 @@ def directory(tmp_path, monkeypatch):
         def probes(self):
             return pd.DataFrame()
 
+        def check_content(self) -> None:
+            pass
+
     monkeypatch.setattr(page, "Sweep", Fake)
     monkeypatch.setattr(figures, "FORMATS", ("png",))
     return tmp_path

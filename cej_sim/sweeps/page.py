@@ -186,6 +186,8 @@ def write(
     about = about_sweep(sweep, command)
     target = directory / FOLDER
     _check(target)
+    progress("checking the rows")
+    sweep.check_content()
     staging = directory / f"{_STAGING}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         staging.mkdir()
