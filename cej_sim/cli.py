@@ -10,6 +10,7 @@ import codecs
 import io
 import os
 import re
+import shlex
 import signal
 import sys
 import warnings
@@ -192,13 +193,16 @@ def list_scenarios() -> None:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files, or shipped names.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario or design files, or shipped names.")],
 ) -> None:
-    """Check scenario files and name every mistake, with file, line and column."""
-    from cej_sim.reading import read
+    """Check scenario files, and designs of sweeps, and name every mistake, with file, line and column."""
+    from cej_sim.reading import is_design, read
 
     problems: list[str] = []
     for name in files:
+        if is_design(name):
+            problems += _check_design(name)
+            continue
         reading = read(name)
         if reading.scenario is not None:
             print(f"{plain(name)}: correct")
@@ -209,6 +213,24 @@ def check(
             problems += [f"{name}: note: {remark}" for remark in reading.remarks]
     if problems:
         raise InputError(*problems)
+
+
+def _check_design(name: str) -> list[str]:
+    """Check a design, and say what it would give; returns its mistakes, a line each."""
+    from cej_sim.reading import ScenarioError
+    from cej_sim.sweeps.design import Plan
+    from cej_sim.sweeps.reading import read_design
+
+    try:
+        design = read_design(name)
+        cells = len(Plan(design))
+    except ScenarioError as error:
+        return str(error).splitlines()
+    except ImportError as error:
+        raise Stop(*str(error).splitlines()) from error
+    print(f"{plain(name)}: correct; a design of {cells:,} {'cell' if cells == 1 else 'cells'}")
+    print(f"  note: to see what it would take: {plain(shlex.join(['cej-sim', 'sweep', name, '--dry-run']))}")
+    return []
 
 
 @app.command()
@@ -522,7 +544,7 @@ def _prepare(
     try:
         if out is not None and not out.strip():
             raise OutputError("there is no name; name a directory for the results")
-        check_output(directory)
+        directory = check_output(directory)
     except OutputError as error:
         problems.append(f"--out: {error}")
     against: list[Scenario | None] = []

@@ -59,7 +59,7 @@ _LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow"
 STAGING = ".cej_sim-"
 
 # What a command that was killed may have left behind: a folder or a bundle half written, or the file of a sweep.
-_LEFT = re.compile(r"[.]cej_sim-(?:([0-9]+)-[a-z0-9_]{8}([.]zip)?|[0-9a-f]{32}[.]tmp)")
+_LEFT = re.compile(r"[.]cej_sim-(?:([0-9]+)-[a-z0-9_]{8}([.]zip)?|[0-9a-f]{32}[.]tmp|lock)")
 
 #: The largest provenance that is read, bytes.
 _MOST = 100_000_000
@@ -222,6 +222,15 @@ def _not_ours(directory: Path, content: Mapping[str, Any]) -> str | None:
     return None
 
 
+def output_path(directory: str | os.PathLike[str]) -> Path:
+    """A directory for results, without detours.
+
+    ``new/..`` becomes the folder that it means, so that what is looked at before anything is written is the place
+    written to, also where ``new`` is still to be made.
+    """
+    return Path(os.path.normpath(directory))
+
+
 def check_output(directory: str | os.PathLike[str], holding: str | None = None) -> Path:
     """Find out, without leaving a trace, whether results may and can be written into a directory.
 
@@ -230,12 +239,12 @@ def check_output(directory: str | os.PathLike[str], holding: str | None = None) 
         holding: The kind of result that may be there already: ``sweep``, or None for the files of one command.
 
     Returns:
-        The directory; it need not exist yet.
+        The directory as ``output_path`` writes it, which is the one to be used; it need not exist yet.
 
     Raises:
         OutputError: If it is a file, holds something that is not ours, or cannot be written.
     """
-    directory = Path(directory)
+    directory = output_path(directory)
     try:
         if os.path.lexists(directory) and not directory.is_dir():
             raise OutputError(f"{directory} is a file; name a directory for the results")

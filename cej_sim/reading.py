@@ -649,6 +649,16 @@ def read(name_or_path: str | Path) -> Reading:
     return _read(path, shown if str(path) == shown else display(path))
 
 
+def is_design(name_or_path: str | Path) -> bool:
+    """Whether a file says of itself that it is the design of a sweep, which another reader reads."""
+    try:
+        path = locate(str(name_or_path), Path(), isinstance(name_or_path, Path))
+        root, _, _ = parse_on(text_of(path, str(path)), str(path))
+    except (LookupError, ScenarioError):
+        return False
+    return root is not None and any(key.text == "design" for key, _ in root.items)
+
+
 def display(path: Path) -> str:
     """A path as it is shown: relative where it lies below the current directory."""
     absolute = Path(os.path.abspath(path))

@@ -55,7 +55,7 @@ _CHANGE_COLUMNS = {
 }  # fmt: skip
 
 #: What decides how much money a coalition may have.
-_MONEY = ("funder.grant", "funder.grant_end", "funder.contribution")
+MONEY = ("funder.grant", "funder.grant_end", "funder.contribution")
 
 Progress = Callable[[int, int], None]
 
@@ -96,7 +96,7 @@ def grant_schedule(scenario: Scenario, months: int) -> NDArray[np.float64]:
 
     Events that change the funder's terms are counted, motions as if they were carried.
     """
-    terms = {path: float(scenario[path]) for path in _MONEY}
+    terms = {path: float(scenario[path]) for path in MONEY}
     schedule = np.zeros(months)
     going_on = terms["funder.grant_end"] > 0
     for month in range(months):
@@ -112,7 +112,7 @@ def grant_schedule(scenario: Scenario, months: int) -> NDArray[np.float64]:
 def budget_difference(a: Scenario, b: Scenario, months: int) -> str:
     """How the money of two scenarios differs over some months, with both amounts; empty where it does not."""
     total_a, total_b = (grant_schedule(scenario, months) for scenario in (a, b))
-    paths = [path for path in _MONEY if a[path] != b[path]]
+    paths = [path for path in MONEY if a[path] != b[path]]
     listed = ", ".join(f"{path} {_plain(a[path])} against {_plain(b[path])}" for path in paths)
     if not np.array_equal(total_a, total_b):
         amounts = f"grants of {total_a.sum():g} against {total_b.sum():g} staff-months over {months} months"

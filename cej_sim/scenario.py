@@ -515,12 +515,17 @@ class Scenario:
     def from_resolved(
         cls, content: Mapping[str, Any], *, name: str, label: str = "", description: str = "", folder: Path = Path()
     ) -> Scenario:
-        """The scenario that ``resolved()`` described; its network file is looked for by name in a folder."""
+        """The scenario that ``resolved()`` described, with its network files from a folder.
+
+        They lie there by name, or as ``stored_name`` says where files of the same name are to be told apart.
+        """
         network_file = None
         if content["network_file"] is not None:
             found = {key: value for key, value in content["network_file"].items() if not key.endswith("sha256")}
-            found["path"] = folder / found["path"]
-            found["nodes"] = folder / found["nodes"] if found["nodes"] else None
+            for key, content_hash in (("path", "sha256"), ("nodes", "nodes_sha256")):
+                if found[key]:
+                    apart = folder / stored_name(found[key], content["network_file"].get(content_hash, ""))
+                    found[key] = apart if apart.exists() else folder / found[key]
             found["kind_map"] = tuple(map(tuple, found["kind_map"]))
             network_file = NetworkFile(**found)
         return cls(
@@ -546,6 +551,11 @@ class Scenario:
     def title(self) -> str:
         """The label, or the name where there is none."""
         return self.label or self.name.replace("_", " ")
+
+
+def stored_name(name: str, content_hash: str) -> Path:
+    """Where a network file lies among others, some of which may have the same name: a folder for each content."""
+    return Path(content_hash[:16]) / name
 
 
 def _file_hash(path: Path) -> str:
@@ -649,7 +659,7 @@ def _meant(text: str, whole: bool) -> float | None:
 
 def _digits(number: float) -> str:
     """A number as somebody would write it in a scenario file."""
-    whole = abs(number) < 1e15 and number == int(number)
+    whole = abs(number) < 1e16 and number == int(number)
     return str(int(number)) if whole else f"{number:.12g}"
 
 

@@ -77,12 +77,18 @@ def sweep(
 ) -> None:
     """Compute every cell of a design; whatever interrupts it, the same command goes on where it stopped."""
     with _mistakes():
+        from cej_sim.provenance import output_path
         from cej_sim.sweeps import runner
         from cej_sim.sweeps.reading import read_design
 
         problems = []
         asked, hands, part = None, None, runner.WHOLE
-        for read in (lambda: read_design(design), lambda: _workers(workers), lambda: runner.checked_shard(shard)):
+        for read in (
+            lambda: read_design(design),
+            lambda: _workers(workers),
+            lambda: runner.checked_shard(shard),
+            lambda: _scheduler(scheduler, workers),
+        ):
             try:
                 found: Any = read()
             except ValueError as error:
@@ -97,10 +103,9 @@ def sweep(
         if out is not None and not out.strip():
             problems.append("--out: there is no name; name a directory for the results")
         if problems or asked is None:
-            raise InputError(*(f"--{line}" if line.startswith(("shard: ", "workers: ")) else line for line in problems))
-        directory = (
-            Path(out) if out is not None else Path("results") / (re.sub(r"[^\w.-]+", "-", asked.name) or "sweep")
-        )
+            raise InputError(*map(_as_option, problems))
+        name = re.sub(r"[^\w.-]+", "-", asked.name).strip(".") or "sweep"
+        directory = output_path(out if out is not None else Path("results") / name)
         if dry_run:
             _estimate(asked, directory, hands, part)
             return
@@ -129,7 +134,11 @@ def retry(context: typer.Context, directory: Directory, workers: Workers = None,
     with _mistakes():
         from cej_sim.sweeps import runner
 
-        hands = _workers(workers)
+        try:
+            hands = _workers(workers)
+            _scheduler(scheduler, workers)
+        except ValueError as error:
+            raise InputError(*map(_as_option, str(error).splitlines())) from error
         failed = runner.Sweep(directory).ledger.counts()[1]
         if not failed:
             print(f"{directory}: no cell has failed; there is nothing to try again")
@@ -297,6 +306,22 @@ def _workers(text: str | None) -> int | None:
     return int(text)
 
 
+def _scheduler(address: str | None, workers: str | None) -> None:
+    """Find out whether the address of a scheduler is one, and nothing else is to compute.
+
+    Raises:
+        ValueError: If not.
+    """
+    from cej_sim.sweeps.runner import check_hands
+
+    check_hands(None if workers is None else 1, address)
+
+
+def _as_option(line: str) -> str:
+    """A mistake in an option as the command line has it, with the two dashes."""
+    return f"--{line}" if line.startswith(("shard: ", "workers: ", "scheduler: ")) else line
+
+
 def _say_resumed(directory: Path) -> bool:
     """Say what is there already; whether anything is left to compute."""
     from cej_sim.sweeps.runner import is_finished
@@ -325,14 +350,21 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
     from cej_sim.sweeps import runner, store
 
     store.check_directory(directory)
+    refusal, there = _what_is_there(design, directory, shard)
     found = runner.estimate(design, workers, shard)
     free = runner.free_bytes(directory)
+    share = 1.0 if there is None else there[2] / max(1, found.cells)
+    left = "" if there is None else " for what is left"
 
     def span(low: Any, high: Any, text: Callable[[Any], str]) -> str:
         return text(high) if text(low) == text(high) else f"{text(low)} to {text(high)}"
 
     print(f"{design.title}: {design.kind.replace('_', ' ')} design")
     print(f"  cells      {found.cells:,}" + (f" (shard {shard})" if shard.of > 1 else ""))
+    if there is not None:
+        done, failed, to_go = there
+        said = f", {failed:,} failed" if failed else ""
+        print(f"  there      {done:,} of {found.cells:,} done{said}, {to_go:,} to go ({directory})")
     print(f"  scenarios  {found.scenarios} in each cell")
     if design.ensemble is not None:
         print(f"  sets       {len(design.ensemble)} of parameters, gone through run by run")
@@ -341,12 +373,41 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
     if design.probes:
         print(f"  probes     {len(design.probes)} in each cell")
     if found.measured:
-        print(f"  time       about {span(*found.seconds, duration)}")
-        print(f"  disk       about {found.bytes / 1e6:,.1f} MB ({free / 1e9:,.1f} GB free)")
-    if found.bytes > free:
+        if share:
+            soonest, latest = (share * seconds for seconds in found.seconds)
+            print(f"  time       about {span(soonest, latest, duration)}{left}")
+        print(f"  disk       about {share * found.bytes / 1e6:,.1f} MB{left} ({free / 1e9:,.1f} GB free)")
+    if share * found.bytes > free:
         say(f"Note: there is not enough room for that in {directory}.")
     if found.problem:
         raise Stop(f"This was tried, and failed: {found.problem}")
+    if refusal:
+        raise InputError(f"--out: it would be refused: {refusal}")
+
+
+def _what_is_there(design: Design, directory: Path, shard: Any) -> tuple[str, tuple[int, int, int] | None]:
+    """What a directory holds of a sweep: why this one would be refused, else how many cells are done, failed, to go."""
+    from cej_sim.sweeps import store
+
+    if not (directory / store.LEDGER).is_file():
+        store.check_begun(directory)
+        return "", None
+    ledger = store.Ledger(directory)
+    try:
+        about = ledger.about()
+        if not about:
+            store.check_begun(directory)
+            return "", None
+        try:
+            store.same(directory, about, design, shard)
+        except store.SweepError as error:
+            return str(error), None
+        done, failed = ledger.counts()
+        lost = sum(ledger.cells_in(part.name) for part in ledger.missing_parts())
+        cells = len(shard.cells(about["cells"]))
+        return "", (done - lost, failed, cells - done - failed + lost)
+    finally:
+        ledger.close()
 
 
 def _report(done: Sweep) -> None:
@@ -362,9 +423,11 @@ def _report(done: Sweep) -> None:
     print(f"\nWritten:\n  {done.directory}")
     where = shlex.quote(str(done.directory))
     if finished + failed < cells:
-        raise Stop(
-            f"{cells - finished - failed:,} cells are missing: finish their shards and merge again, or compute "
-            f"them with `cej-sim sweep` and --out {where}"
-        )
+        missing = cells - finished - failed
+        some, shards, them = f"{missing:,} cells are missing", "their shards", "them"
+        if missing == 1:
+            some, shards, them = "1 cell is missing", "its shard", "it"
+        raise Stop(f"{some}: finish {shards} and merge again, or compute {them} with `cej-sim sweep` and --out {where}")
     if failed:
-        raise Stop(f"To try the failed cells again: cej-sim retry {where}")
+        again = "the failed cell" if failed == 1 else "the failed cells"
+        raise Stop(f"To try {again} again: cej-sim retry {where}")

@@ -401,6 +401,9 @@ def directory(tmp_path, monkeypatch):
         def probes(self):
             return pd.DataFrame()
 
+        def check_content(self) -> None:
+            pass
+
     monkeypatch.setattr(page.writing, "Sweep", Fake)
     monkeypatch.setattr(figures, "FORMATS", ("png",))
     return tmp_path

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cej_sim.sweeps import store, worker
-from cej_sim.sweeps.crew import DEATHS, Deaths, Keep, Lost, Todo, start
+from cej_sim.sweeps.crew import DEATHS, Deaths, Keep, Lost, Todo, Turns, start
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.store import Failed, Part, SweepFailure
 from cej_sim.sweeps.worker import Batch, Compute, Setup
@@ -184,7 +184,9 @@ def _unpacked(packed: bytes) -> tuple[Plan, tempfile.TemporaryDirectory[str]]:
     for name in (store.ROWS, store.PROBES, store.INPUTS):
         (Path(folder.name) / name).mkdir()
     for name, found in files.items():
-        (Path(folder.name) / store.INPUTS / name).write_bytes(found)
+        place = Path(folder.name) / store.INPUTS / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(found)
     return Plan(Design.from_json(content, Path(folder.name) / store.INPUTS)), folder
 
 
@@ -207,7 +209,10 @@ def dismiss(sweep: str) -> None:
 
 
 def _packed(directory: Path, design: Design) -> bytes:
-    files = {path.name: path.read_bytes() for path in sorted((directory / store.INPUTS).glob("[!.]*"))}
+    inputs = directory / store.INPUTS
+    files = {
+        str(path.relative_to(inputs)): path.read_bytes() for path in sorted(inputs.rglob("[!.]*")) if path.is_file()
+    }
     return zlib.compress(pickle.dumps((design.to_json(), files)), 1)
 
 
@@ -223,14 +228,26 @@ def connect(address: str) -> Any:
     except ImportError as error:
         raise ImportError(
             "a Dask scheduler needs the library distributed, which is not installed; "
-            "write: pip install 'cej-sim[cluster]'"
+            "write: pip install 'cej-sim[cluster]', or in a copy of the sources: pip install '.[cluster]'"
         ) from error
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what goes wrong is said in one line
+
+    class Client(distributed.Client):
+        """One that says nothing where it is forgotten before it was whole."""
+
+        def __del__(self) -> None:
+            with contextlib.suppress(Exception):
+                super().__del__()
+
+    client = Client.__new__(Client)
     try:
-        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+        distributed.Client.__init__(client, address, timeout=PATIENCE, set_as_default=False)
+        return client
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        with contextlib.suppress(Exception):
+            client.close(timeout=0)
         raise SweepFailure(
             f"--scheduler: no Dask scheduler answers at {address}; start one with `dask scheduler`, whose first lines "
             f"say its address ({' '.join(str(error).split())[:100] or type(error).__name__})"
@@ -246,6 +263,7 @@ def compute_there(
     address: str,
     cell: Compute,
     keep: Keep,
+    client: Any = None,
 ) -> None:
     """Compute cells with the workers of a scheduler.
 
@@ -257,12 +275,13 @@ def compute_there(
         address: Of the scheduler.
         cell: What computes a cell.
         keep: Given what has come of every batch.
+        client: What ``connect`` returned for the address, if that was asked before; it is closed at the end.
 
     Raises:
         ImportError: If distributed is not installed.
         SweepFailure: If the scheduler is not there or goes away, or a worker has another version of cej_sim.
     """
-    client = connect(address)
+    client = connect(address) if client is None else client
     try:
         try:
             client.wait_for_workers(1, timeout=WORKER_PATIENCE)
@@ -300,6 +319,7 @@ class _Sharing:
     def run(self) -> None:
         """Until nothing waits and nothing is under way."""
         threads, looked = _threads(self._client), time.monotonic()
+        turns = Turns()
         try:
             while True:
                 while len(self._under_way) < AHEAD * threads and (batch := self._next()):
@@ -308,6 +328,11 @@ class _Sharing:
                     return
                 with contextlib.suppress(queue.Empty):
                     self._receive(self._ended.get(timeout=1.0))
+                stood = turns.end(1.0)
+                if stood:
+                    self._under_way = {
+                        key: (future, batch, due + stood) for key, (future, batch, due) in self._under_way.items()
+                    }
                 if time.monotonic() - looked > LOOK:
                     self._give_up_late()
                     threads, looked = _threads(self._client), time.monotonic()

@@ -46,6 +46,27 @@ AIMED_PARTS = 2000
 BATCH_CELLS = 5000
 
 
+#: Seconds by which a turn of the one who watches the time may be longer than it was meant to be.
+STANDSTILL = 2.0
+
+#: Open files that a worker takes of the process that starts it, and that it needs beside them while it starts one.
+FILES_OF_A_WORKER, OTHER_FILES = 3, 8
+
+
+class Turns:
+    """Notices when everything stood still for a while, as after Ctrl-Z: such time is nobody's."""
+
+    def __init__(self) -> None:
+        """Begin with a turn."""
+        self._last = time.monotonic()
+
+    def end(self, asked: float) -> float:
+        """End a turn that was meant to take so many seconds at most; returns how many everything stood still."""
+        now = time.monotonic()
+        more, self._last = now - self._last - asked, now
+        return more if more > STANDSTILL else 0.0
+
+
 class Todo:
     """The cells that wait, handed out in batches of about the same time, whose length follows what was measured."""
 
@@ -199,6 +220,10 @@ class Worker:
         busy = self.current is not None and self.overdue is None
         return self.since + limit - time.monotonic() if busy else limit
 
+    def forgive(self, seconds: float) -> None:
+        """Do not count some time in which everything stood still."""
+        self.since = min(time.monotonic(), self.since + seconds)
+
     def enforce(self, limit: float) -> None:
         """End it where its cell has taken longer than the limit; that it is gone is heard as ever."""
         current = self.current
@@ -233,11 +258,14 @@ class Worker:
         """
         self.current = None
         self.send((cells, seconds))
+        turns = Turns()
         while True:
-            try:
-                # A cell that begins meanwhile is looked at within a second.
-                _, message = events.get(timeout=max(0.0, min(1.0, self.due(limit))))
-            except queue.Empty:
+            # A cell that begins meanwhile is looked at within a second.
+            patience, message = max(0.0, min(1.0, self.due(limit))), _NOTHING
+            with contextlib.suppress(queue.Empty):
+                _, message = events.get(timeout=patience)
+            self.forgive(turns.end(patience))
+            if message is _NOTHING:
                 self.enforce(limit)
                 continue
             if message is None:
@@ -258,6 +286,9 @@ class Worker:
                     stream.close()
 
 
+#: Stands for no event.
+_NOTHING: Any = object()
+
 #: A worker has one thread: libraries that would take more get in the other workers' way.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -271,18 +302,46 @@ def start(setup: worker.Setup, events: queue.SimpleQueue[tuple[Worker, Any]]) ->
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from cej_sim.sweeps import worker; worker.main()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search},
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search},
+        )
+    except BaseException:
+        errors.close()
+        raise
     made = Worker(process, errors)
     made.send([path or os.getcwd() for path in sys.path])
     made.send(setup)
     threading.Thread(target=made.listen, args=(events,), daemon=True).start()
     return made
+
+
+def check_files(workers: int) -> None:
+    """Find out whether this process may open as many files as so many workers take.
+
+    Raises:
+        SweepFailure: If it may not.
+    """
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        now = len(os.listdir("/dev/fd"))
+    except (ImportError, OSError, ValueError):
+        return  # where this cannot be asked, starting a worker tells
+    if most == resource.RLIM_INFINITY:
+        return
+    possible = (most - now - OTHER_FILES) // FILES_OF_A_WORKER
+    if workers > possible:
+        advice = f"use --workers {possible} or fewer" if possible > 0 else "use fewer --workers"
+        raise SweepFailure(
+            f"{workers} workers need more open files than the {most} that are allowed here; {advice}, or allow more "
+            "(ulimit -n)"
+        )
 
 
 #: What takes what has come of some cells: the part with the rows of those that are done, and which ended how.
@@ -321,7 +380,13 @@ def compute_here(
 
     def hire() -> None:
         if len(crew) < min(workers, todo.waiting + sum(bool(one.batch) for one in crew)):
-            crew.add(start(setup, events))
+            try:
+                crew.add(start(setup, events))
+            except (OSError, RuntimeError) as error:
+                said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+                raise SweepFailure(
+                    f"worker {len(crew) + 1} of {workers} cannot be started ({said.lower()}); use fewer --workers"
+                ) from error
 
     def give(one: Worker) -> None:
         one.batch, one.current = todo.take(), None
@@ -340,6 +405,8 @@ def compute_here(
         elif lost.cell is not None:
             todo.again([lost.cell], alone=True)
 
+    check_files(workers)
+    turns = Turns()
     try:
         while todo.waiting or any(one.batch for one in crew):
             for _ in range(workers):
@@ -347,13 +414,18 @@ def compute_here(
             for one in crew:
                 if one.ready and not one.batch and ready is None:
                     give(one)
-            try:
-                # Who began a cell since this was worked out is looked at within a second.
-                one, message = events.get(timeout=max(0.0, min([1.0, *(one.due(limit) for one in crew)])))
-            except queue.Empty:
+            # Who began a cell since this was worked out is looked at within a second.
+            patience, event = max(0.0, min([1.0, *(one.due(limit) for one in crew)])), None
+            with contextlib.suppress(queue.Empty):
+                event = events.get(timeout=patience)
+            stood = turns.end(patience)
+            for one in crew if stood else ():
+                one.forgive(stood)
+            if event is None:
                 for one in crew:
                     one.enforce(limit)
                 continue
+            one, message = event
             if message is None:
                 lose(one)
             elif isinstance(message, str):

@@ -26,6 +26,7 @@ import hashlib
 import itertools
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -178,6 +179,7 @@ class Design:
         keep_months, keep_metrics: What is kept of them.
         probes: Further questions to each cell.
         time_limit: Longest time that a cell may take, in seconds.
+        allow_unequal_budgets: Whether scenarios may have different money in a cell; else such a cell fails.
         text: The file as it was read.
     """
 
@@ -207,6 +209,7 @@ class Design:
     keep_metrics: tuple[str, ...] = NAMES
     probes: tuple[Probe, ...] = ()
     time_limit: float = 600.0
+    allow_unequal_budgets: bool = False
     text: str = ""
     path: Path | None = None
 
@@ -347,24 +350,24 @@ class Plan:
             for value in (factor.values or dict.fromkeys(factor.ends))
         )
 
-    def __len__(self) -> int:
-        """The number of cells."""
-        design, number = self.design, len(self.design.factors)
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """For one at a time: the place of the factor that each cell but the first moves."""
+        return tuple(place for place, _ in self._single)
+
+    @cached_property
+    def _number(self) -> int:
         if self.points is not None:
             return len(self.points)
-        if design.kind == "list":
-            return len(design.cells)
-        if design.kind == "hypotheses":
+        if self.design.kind == "hypotheses":
             return len(self.places)
-        if design.kind == "grid":
-            return math.prod(len(factor.values) for factor in design.factors)
-        if design.kind == "one_at_a_time":
-            return 1 + len(self._single)
-        if design.kind == "fractional_factorial":
+        if self.design.kind == "fractional_factorial":
             return 1 << max(self._generators).bit_length()
-        if design.kind == "ablation" and design.how == "each":
-            return 2 * number + 2 if number > 1 else 2
-        return 1 << number
+        return number_of_cells(self.design)
+
+    def __len__(self) -> int:
+        """The number of cells."""
+        return self._number
 
     def values(self, cell: int) -> tuple[Value | None, ...]:
         """The level of each factor in a cell; None where the scenarios keep their own."""
@@ -396,6 +399,24 @@ class Plan:
                 for factor, word in zip(factors, self._generators, strict=True)
             )
         return tuple(factor.ends[cell >> place & 1] for place, factor in enumerate(factors))
+
+    def used(self, cell: int) -> tuple[Value | None, ...]:
+        """The value of each factor with which a cell is run; None where the scenarios keep values that differ."""
+        return tuple(self._kept[place] if value is None else value for place, value in enumerate(self.values(cell)))
+
+    @cached_property
+    def _kept(self) -> tuple[Value | None, ...]:
+        """For each factor the value that the scenarios have of themselves, where it is the same in all of them."""
+        kept: list[Value | None] = []
+        for factor in self.design.factors:
+            found: set[Value] = set()
+            for scenario in self.design.scenarios:
+                if factor.path in PARAMETERS and factor.scenario in (None, scenario.name):
+                    found.add(scenario.values[factor.path])
+                elif factor.path in VARIABLE and factor.scenario in (None, scenario.name):
+                    found.update(getattr(issue, factor.path.partition(".")[2]) for issue in scenario.issues)
+            kept.append(found.pop() if len(found) == 1 else None)
+        return tuple(kept)
 
     def _swapped(self, cell: int) -> Iterator[int]:
         """For an ablation, 1 for each part that is as in the second scenario.
@@ -460,13 +481,7 @@ class Plan:
                 for factor, value in zip(design.factors, values, strict=True)
                 if value is not None and factor.scenario in (None, scenario.name)
             }
-            of_issues: dict[str, Any] = {
-                path.partition(".")[2]: changes.pop(path) for path in list(changes) if path not in PARAMETERS
-            }
-            changed = scenario.with_values(changes)
-            if of_issues:
-                changed = replace(changed, issues=tuple(replace(issue, **of_issues) for issue in changed.issues))
-            made[scenario.name] = changed
+            made[scenario.name] = with_values(scenario, changes)
         return made
 
     def in_runs(self, cell: int) -> Callable[[str, int], Scenario]:
@@ -516,6 +531,41 @@ def checked(scenario: Scenario, number: int) -> Scenario:
     return scenario
 
 
+def with_values(scenario: Scenario, values: Mapping[str, Value]) -> Scenario:
+    """A scenario with some of ``VARIABLE`` replaced; a number of an issue is then the same for all of its issues.
+
+    Raises:
+        ValueError: If the values do not go together.
+    """
+    of_issues: dict[str, Any] = {
+        path.partition(".")[2]: value for path, value in values.items() if path not in PARAMETERS
+    }
+    changed = scenario.with_values({path: value for path, value in values.items() if path in PARAMETERS})
+    if of_issues:
+        changed = replace(changed, issues=tuple(replace(issue, **of_issues) for issue in changed.issues))
+    return changed
+
+
+def number_of_cells(design: Design) -> int:
+    """How many cells a design has, however many, without making any; for a fractional factorial at most so many."""
+    factors = len(design.factors)
+    if design.kind == "list":
+        return len(design.cells)
+    if design.kind == "grid":
+        return math.prod(len(factor.values) for factor in design.factors)
+    if design.kind == "one_at_a_time":
+        return 1 + sum(len(factor.values or set(factor.ends)) for factor in design.factors)
+    if design.kind == "latin_hypercube":
+        return design.samples
+    if design.kind == "sobol":
+        return design.samples * (2 * factors + 2 if design.second_order else factors + 2)
+    if design.kind == "morris":
+        return design.samples * (factors + 1)
+    if design.kind == "ablation" and design.how == "each":
+        return 2 * factors + 2 if factors > 1 else 2
+    return 1 << factors
+
+
 def _plain(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -526,6 +576,12 @@ def _points(design: Design) -> NDArray[np.float64] | None:
     """The points of a sampled design, (cells, factors) in [0, 1]."""
     if design.kind not in SAMPLED:
         return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they warn of is refused before, or does not matter here
+        return _drawn(design)
+
+
+def _drawn(design: Design) -> NDArray[np.float64]:
     luck = np.random.Generator(np.random.Philox(np.random.SeedSequence([design.seed, _POINTS])))
     number = len(design.factors)
     if design.kind == "latin_hypercube":
@@ -539,7 +595,8 @@ def _points(design: Design) -> NDArray[np.float64] | None:
     except ImportError as error:
         what = "Sobol" if design.kind == "sobol" else "Morris"
         raise ImportError(
-            f"a design of {what} needs SALib, which is not installed; write: pip install 'cej-sim[sweep]'"
+            f"a design of {what} needs SALib, which is not installed; write: pip install 'cej-sim[sweep]', or in a "
+            "copy of the sources: pip install '.[sweep]'"
         ) from error
     if design.kind == "sobol":
         return np.asarray(sobol.sample(problem, design.samples, calc_second_order=design.second_order, seed=luck))

@@ -150,7 +150,16 @@ def lock(directory: Path) -> Iterator[None]:
     Raises:
         SweepError: If somebody else is working there.
     """
-    holder = sqlite3.connect(f"file:{quote(str(directory / LOCK))}?mode=rwc", uri=True, timeout=0, isolation_level=None)
+    path = directory / LOCK
+    try:
+        name = quote(os.fsencode(path))
+        holder = sqlite3.connect(f"file:{name}?mode=rwc", uri=True, timeout=0, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        what = "is a directory" if path.is_dir() else f"cannot be opened ({error})"
+        raise SweepFailure(
+            f"{path} {what}; cej-sim needs a file of this name to lock the directory: remove it, or name another "
+            "directory"
+        ) from error
     try:
         try:
             holder.execute("BEGIN EXCLUSIVE")
@@ -168,6 +177,14 @@ def lock(directory: Path) -> Iterator[None]:
 # Reading
 
 
+def changed_part(path: Path, what: str) -> SweepFailure:
+    """What to say of a part that is whole, but not as it was written."""
+    return SweepFailure(
+        f"{path} was changed since it was written ({what}); put the file back as it was, or remove it and run "
+        "`cej-sim sweep` again: it computes the cells anew that were in it"
+    )
+
+
 def groups(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """The groups of rows of a file, one at a time.
 
@@ -175,7 +192,10 @@ def groups(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         SweepFailure: If it is damaged.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with path.open("rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+            lacking = [name for name in columns or () if name not in file.schema_arrow.names]
+            if lacking:
+                raise changed_part(path, f"it has no column {lacking[0]}")
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns)
     except (OSError, pa.ArrowException) as error:

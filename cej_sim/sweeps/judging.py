@@ -316,6 +316,8 @@ def write(
         )
     about = about_sweep(sweep, command)
     with replacing(directory) as staging:
+        progress("checking the rows")
+        sweep.check_content()
         progress("reading the rows")
         found = judge(sweep)
         note = f"{provenance.NOTE}; {facts(found, about, len(sweep.plan))}"

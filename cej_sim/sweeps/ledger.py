@@ -11,6 +11,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,9 @@ CREATE TABLE failures (
     time TEXT NOT NULL
 );
 """
+
+#: What every sweep says of itself.
+_ABOUT = {"format": int, "design": dict, "design_hash": str, "engine": str, "shard": list, "cells": int}
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -72,6 +76,8 @@ def _guarded(method: Method) -> Method:
             return method(self, *arguments, **options)
         except sqlite3.Error as error:
             raise self.complaint(error) from error
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
+            raise self.damaged(type(error).__name__) from error
 
     return call  # type: ignore[return-value]
 
@@ -90,7 +96,7 @@ class Ledger:
         mode = "rwc" if create else "rw"
         try:
             self._connection = sqlite3.connect(
-                f"file:{quote(str(self.path))}?mode={mode}", uri=True, timeout=60.0, isolation_level=None
+                f"file:{quote(os.fsencode(self.path))}?mode={mode}", uri=True, timeout=60.0, isolation_level=None
             )
             self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.execute("PRAGMA synchronous = FULL")
@@ -102,12 +108,17 @@ class Ledger:
         text = str(error)
         if "full" in text or "disk I/O" in text:
             return SweepFailure(f"{self.path} cannot be written: the disk is full or fails ({text})")
-        if "malformed" in text or "not a database" in text or "no such" in text or "file is encrypted" in text:
-            return SweepFailure(
-                f"{self.path} is damaged ({text}), so nothing says any more which rows are whole; "
-                f"put a copy of {self.directory.name} back, or remove the directory and run the sweep again"
-            )
+        signs = ("malformed", "not a database", "no such", "file is encrypted", "decode", "datatype mismatch")
+        if any(sign in text for sign in signs):
+            return self.damaged(text)
         return SweepFailure(f"{self.path} cannot be used: {text}")
+
+    def damaged(self, text: str) -> SweepFailure:
+        """What to say where the ledger can be read, but not be made sense of."""
+        return SweepFailure(
+            f"{self.path} is damaged ({text}), so nothing says any more which rows are whole; "
+            f"put a copy of {self.directory.name} back, or remove the directory and run the sweep again"
+        )
 
     def close(self) -> None:
         """Close it."""
@@ -134,7 +145,11 @@ class Ledger:
         found = self._connection.execute("SELECT name FROM sqlite_master WHERE name = 'about'").fetchall()
         if not found:
             return {}
-        return {name: json.loads(text) for name, text in self._connection.execute("SELECT name, value FROM about")}
+        about = {name: json.loads(text) for name, text in self._connection.execute("SELECT name, value FROM about")}
+        lacking = [key for key, kind in _ABOUT.items() if not isinstance(about.get(key), kind)]
+        if about and lacking:
+            raise self.damaged(f"it does not say the {lacking[0]} of the sweep")
+        return about
 
     def begin(self, about: dict[str, Any]) -> None:
         """Make the tables and say what the sweep is, in one transaction."""
@@ -194,7 +209,32 @@ class Ledger:
     def parts(self) -> list[Part]:
         """The parts that count, by their first cell."""
         columns = ", ".join(Part._fields)
-        return [Part(*row) for row in self._connection.execute(f"SELECT {columns} FROM parts ORDER BY first, name")]
+        parts = [Part(*row) for row in self._connection.execute(f"SELECT {columns} FROM parts ORDER BY first, name")]
+        for part in parts:
+            if not isinstance(part.name, str) or not all(isinstance(number, int) for number in part[1:]):
+                raise self.damaged(f"the entry of the part {part.name!r} makes no sense")
+        return parts
+
+    @_guarded
+    def contents(self) -> list[tuple[Part, dict[int, bytes]]]:
+        """The parts that count, each with its cells and their hashes, all of one moment."""
+        self._connection.execute("BEGIN")
+        try:
+            found = [
+                (
+                    part,
+                    dict(
+                        self._connection.execute(
+                            "SELECT cell, hash FROM cells WHERE part = (SELECT id FROM parts WHERE name = ?)",
+                            (part.name,),
+                        )
+                    ),
+                )
+                for part in self.parts()
+            ]
+        finally:
+            self._connection.execute("COMMIT")
+        return found
 
     def record(self, part: Part | None, done: Sequence[Done], failed: Sequence[Failed]) -> None:
         """List a part with its cells, and failed cells, in one transaction; each cell counts once."""
@@ -236,6 +276,20 @@ class Ledger:
             digest.update(b"".join(int(cell).to_bytes(8, "little") + content for cell, content in rows))
         return digest.hexdigest()
 
+    @_guarded
+    def cells_in(self, name: str) -> int:
+        """How many cells a part holds."""
+        where = "part = (SELECT id FROM parts WHERE name = ?)"
+        return int(self._connection.execute(f"SELECT COUNT(*) FROM cells WHERE {where}", (name,)).fetchone()[0])
+
+    @_guarded
+    def part_of(self, cell: int) -> str | None:
+        """The name of the part that holds a finished cell."""
+        found = self._connection.execute(
+            "SELECT name FROM parts WHERE id = (SELECT part FROM cells WHERE cell = ?)", (cell,)
+        ).fetchone()
+        return str(found[0]) if found else None
+
     def missing_parts(self) -> list[Part]:
         """Listed parts whose files are not there or are not as long as they were written."""
 
@@ -255,8 +309,8 @@ class Ledger:
     def tidy(self) -> None:
         """Remove what nobody lists: files that were being written when something was killed."""
         listed = {part.name for part in self.parts()}
-        for folder in (ROWS, PROBES, INPUTS, "."):
-            for entry in (self.directory / folder).glob(f"{STAGING}*.tmp"):
+        for folder in (ROWS, PROBES, f"{INPUTS}/*", "."):
+            for entry in self.directory.glob(f"{folder}/{STAGING}*.tmp"):
                 entry.unlink(missing_ok=True)
         for folder in (ROWS, PROBES):
             for entry in (self.directory / folder).glob("part-*.parquet"):

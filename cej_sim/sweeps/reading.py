@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +30,40 @@ from cej_sim.reading import (
     load,
     path_advice,
 )
-from cej_sim.runs import budget_refusals, common_months, table_months, unique_names
+from cej_sim.runs import MONEY, budget_refusals, common_months, table_months, unique_names
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
 from cej_sim.state import KINDS
 from cej_sim.sweeps.ablation import PARTS, units
 from cej_sim.sweeps.declaration import read_hypotheses
-from cej_sim.sweeps.design import KINDS_OF_DESIGN, SAMPLED, TWO_LEVELS, VARIABLE, Auto, Design, Factor, Plan, Probe
+from cej_sim.sweeps.design import (
+    KINDS_OF_DESIGN,
+    SAMPLED,
+    TWO_LEVELS,
+    VARIABLE,
+    Auto,
+    Design,
+    Factor,
+    Plan,
+    Probe,
+    number_of_cells,
+    with_values,
+)
 from cej_sim.sweeps.hypotheses import places
+
+#: The most cells of a design: what is computed is kept account of cell by cell.
+MOST_CELLS = 100_000_000
+
+#: The most numbers (cells times factors) of a design whose points are drawn: every process has all of them in memory.
+MOST_NUMBERS = 20_000_000
+
+#: The least end of a logarithmic range; below, numbers have ever fewer digits.
+_LEAST_LOG = 1e-300
 
 #: How many cells are tried out when a design is read; any other that cannot be is recorded when its turn comes.
 _TRIED = 1000
+
+#: How many combinations of what decides about money are looked at.
+_COMBINATIONS = 10_000
 
 
 class DesignError(ScenarioError):
@@ -91,9 +117,9 @@ def _shape() -> Section:
             "description": Text(most=20_000, lines=True, empty=True),
             "design": Leaf(choice("design", KINDS_OF_DESIGN, "Design", "Which cells.")),
             "scenarios": Series(Text(most=1000), high=20),
-            "set": Changes(PARAMETERS),
+            "set": Changes(VARIABLE),
             "factors": Listing(factor, 1, 500),
-            "cells": Listing(Section({"label": Text(most=200), "set": Changes(PARAMETERS)}), 1, 10_000),
+            "cells": Listing(Section({"label": Text(most=200), "set": Changes(VARIABLE)}), 1, 10_000),
             "samples": whole("samples", 2, 1e9),
             "levels": whole("levels", 2, 100),
             "second_order": Leaf(switch("second_order", False, "Second order", "Of Sobol's indices.")),
@@ -178,6 +204,14 @@ class _DesignWalk(Walk):
             return
         super().read(shape, node, path)
 
+    def table(self, shape: Any, node: Node, path: str) -> dict[str, Value]:
+        nothing = (isinstance(node, MapNode) and not node.items) or (
+            isinstance(node, ScalarNode) and node.value is None and node.plain
+        )
+        if nothing and isinstance(shape, Changes):
+            return {}  # as the scenarios are
+        return super().table(shape, node, path)
+
     def advice(self, name: str, value: Node, path: str, shape: Section) -> str:
         """What to write instead of a key that a design does not have."""
         where = f"under {path}" if path else "in a design"
@@ -210,6 +244,43 @@ def read_design(path: str | Path) -> Design:
     if reading.problems or design is None:
         raise DesignError(sorted(reading.problems, key=lambda one: (one.file != shown, one.line, one.column)))
     return design
+
+
+def _name_of(folder: Path) -> str:
+    """A name from that of a folder, however it is written, of letters that every file can hold."""
+    return re.sub(r"[^\w.]+", "_", folder.resolve().name).strip("._") or "sweep"
+
+
+def _many(number: int) -> str:
+    """A number of cells, also where it has very many digits."""
+    return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
+
+
+def _unequal(refusal: str) -> str:
+    """Why money is not equal, with what to write in a design."""
+    return f"{refusal.rpartition('; ')[0]}; make it equal, or add the line allow_unequal_budgets: true"
+
+
+def _with_money(plan: Plan, places: Sequence[int]) -> Iterable[int]:
+    """Cells with the levels of the factors at some places in every combination that there is, or very many of them."""
+    design, number = plan.design, len(plan)
+    if design.kind in ("grid", "full_factorial"):
+        # The number of a cell is that of its levels, the first factor's counting most on a grid and least else.
+        sizes = [len(factor.values) if design.kind == "grid" else 2 for factor in design.factors]
+        worth = [1] * len(sizes)
+        for i in range(len(sizes)) if design.kind == "full_factorial" else range(len(sizes))[::-1]:
+            before = i - 1 if design.kind == "full_factorial" else i + 1
+            worth[i] = worth[before] * sizes[before] if 0 <= before < len(sizes) else 1
+        combinations = itertools.product(*(range(sizes[i]) for i in places))
+        return (
+            sum(level * worth[i] for level, i in zip(levels, places, strict=True))
+            for levels in itertools.islice(combinations, _COMBINATIONS)
+        )
+    if design.kind == "one_at_a_time":
+        return [0, *(1 + i for i, place in enumerate(plan.moved) if place in places)]
+    if number <= _COMBINATIONS:
+        return range(number)
+    return np.unique(np.linspace(0, number - 1, _COMBINATIONS).astype(np.int64)).tolist()
 
 
 class _Making:
@@ -274,6 +345,10 @@ class _Making:
             power = 1 << given["samples"].bit_length()
             self.report("samples", f"Sobol's points are balanced for powers of 2 only; write {power // 2} or {power}")
             return None
+        if kind == "morris" and given.get("levels", 4) % 2:
+            levels = given["levels"]
+            self.report("levels", f"Morris's paths need an even number of levels; write {levels - 1} or {levels + 1}")
+            return None
         design = Design(
             **self.words(),
             kind=kind,
@@ -294,15 +369,19 @@ class _Making:
             keep_months=tuple(sorted(set(self.several("keep.months")))) or tuple(table_months(months)),
             keep_metrics=tuple(name for name in NAMES if name in set(self.several("keep.metrics"))) or NAMES,
             probes=probes,
+            allow_unequal_budgets=given.get("allow_unequal_budgets", False),
         )
-        self.try_out(design)
+        self.check_size(design)
+        self.check_twice(design)
+        if not self.walk.problems:
+            self.try_out(design)
         return None if self.walk.problems else design
 
     def words(self) -> dict[str, Any]:
         """What every design has."""
         given = self.given
         return {
-            "name": given.get("name") or self.path.absolute().parent.name.replace("-", "_") or "sweep",
+            "name": given.get("name") or _name_of(self.path.parent),
             "label": given.get("label", ""),
             "description": given.get("description", ""),
             "seed": given.get("seed", 0),
@@ -391,8 +470,12 @@ class _Making:
             months=max(one.last for one in declared.hypotheses),
             keep_months=tuple(months),
             keep_metrics=tuple(name for name in NAMES if name in kept),
+            allow_unequal_budgets=self.given.get("allow_unequal_budgets", False),
         )
-        self.try_out(design)
+        self.check_size(design)
+        self.check_twice(design)
+        if not self.walk.problems:
+            self.try_out(design)
         return None if self.walk.problems else design
 
     def scenarios(self, kind: str | None) -> tuple[Scenario, ...]:
@@ -415,7 +498,7 @@ class _Making:
                     self.report(f"scenarios.{i}", first.message)
                 continue
             try:
-                found.append(scenario.with_values(changes))
+                found.append(with_values(scenario, changes))
             except ValueError as error:
                 self.report("set", f"with {name}: {error}")
         if kind == "ablation" and len(found) != 2 and not self.walk.problems:
@@ -425,8 +508,7 @@ class _Making:
         named = unique_names(found)
         if not self.given.get("allow_unequal_budgets"):
             for refusal in budget_refusals(named, self.given.get("months")):
-                self.report("scenarios", f"{refusal.rpartition('; ')[0]}; make it equal, or add the line "
-                            "allow_unequal_budgets: true")  # fmt: skip
+                self.report("scenarios", _unequal(refusal))
         return tuple(replace(scenario, name=name) for name, scenario in named.items())
 
     def factors(self, kind: str | None, scenarios: Sequence[Scenario]) -> tuple[Factor, ...]:
@@ -508,6 +590,8 @@ class _Making:
             self.report(
                 f"{here}.low", f"a log scale begins above 0, and low is {low:g}; raise it, or write scale: even"
             )
+        if log and 0.0 < low < _LEAST_LOG:
+            self.report(f"{here}.low", f"a log scale cannot begin at {low:g}; write at least {_LEAST_LOG:g}")
         if kind == "grid" and steps is None:
             self.report(here, "a grid needs levels; add steps: (how many from low to high), or values: [...]")
         if kind in TWO_LEVELS and steps not in (None, 2):
@@ -527,7 +611,17 @@ class _Making:
             float(low) * (float(high) / float(low)) ** s if log else float(low) + s * (high - low) for s in shares
         ]
         levels = [round(value) if whole else float(f"{value:.12g}") for value in spaced]
-        return replace(factor, values=tuple(dict.fromkeys(levels)), low=None, high=None, log=False)
+        apart = dict.fromkeys(levels)
+        if len(apart) < len(levels):
+            what = "whole numbers" if whole else "numbers"
+            listed = ", ".join(f"{value:g}" for value in list(apart)[:8]) + (", ..." if len(apart) > 8 else "")
+            self.report(
+                f"{here}.steps",
+                f"{steps} steps from {low:g} to {high:g} are only {len(apart)} different {what}; write "
+                f"values: [{listed}], fewer steps or a wider range",
+            )
+            return None
+        return replace(factor, values=tuple(levels), low=None, high=None, log=False)
 
     def level(self, path: str, parameter: Parameter) -> Value | None:
         """One level of a factor, in the form that its parameter has; None where it is wrong."""
@@ -540,13 +634,18 @@ class _Making:
         """The factors and cells of a list."""
         number = self.given.get("cells", 0)
         given = [self.given.get(f"cells.{i}.set", {}) for i in range(number)]
-        paths = [path for path in PARAMETERS if any(path in one for one in given)]
+        first: dict[frozenset[tuple[str, Value]], int] = {}
+        for i, one in enumerate(given):
+            before = first.setdefault(frozenset(one.items()), i)
+            if before != i:
+                self.report(f"cells.{i}", f"this cell sets the same as cell {before} (the first is 0); remove one")
+        paths = [path for path in VARIABLE if any(path in one for one in given)]
         factors = tuple(
             Factor(
                 path,
-                PARAMETERS[path].label,
+                VARIABLE[path].label,
                 tuple(dict.fromkeys(one[path] for one in given if path in one)),
-                unit=PARAMETERS[path].unit,
+                unit=VARIABLE[path].unit,
                 path=path,
             )
             for path in paths
@@ -580,7 +679,7 @@ class _Making:
         if text != "auto":
             if "auto" in self.places:
                 self.report("auto", "this says when automatic runs end; write runs: auto, or remove it")
-            number = int(text) if str(text).isdecimal() and len(str(text)) < 8 else 0
+            number = int(text) if re.fullmatch("[0-9]{1,7}", str(text)) else 0
             if number < 1:
                 self.report("runs", f"{text!r} is not a number of runs; write a whole number of at least 1, or auto")
             return number, None
@@ -644,9 +743,62 @@ class _Making:
                 )
         return tuple(found)
 
+    def check_size(self, design: Design) -> None:
+        """Refuse more cells than can be kept account of, and more points than fit into memory."""
+        if design.kind == "fractional_factorial":
+            return
+        number = number_of_cells(design)
+        if design.kind in SAMPLED and number * len(design.factors) > MOST_NUMBERS:
+            most = design.samples * MOST_NUMBERS // (number * len(design.factors))
+            if design.kind == "sobol" and most:
+                most = 1 << most.bit_length() - 1
+            self.report(
+                "samples",
+                f"{_many(number)} cells of {len(design.factors)} drawn numbers are more than fit into memory "
+                f"({MOST_NUMBERS:,} numbers); write at most {most:,}" + ("" if most > 1 else ", with fewer factors"),
+            )
+        elif number > MOST_CELLS:
+            self.report(
+                "factors",
+                f"{_many(number)} cells are more than a sweep keeps account of ({MOST_CELLS:,}); leave out factors or "
+                "levels, or draw some of the combinations with design: latin_hypercube",
+            )
+
+    def check_twice(self, design: Design) -> None:
+        """Refuse what is set for all cells and is a factor as well, so that it is set in none."""
+        if design.kind in ("list", "one_at_a_time", "ablation"):
+            return  # there it is the value of the cells that do not set it
+        for path in self.given.get("set", {}):
+            if any(factor.path == path and factor.scenario is None for factor in design.factors):
+                self.report(f"set.{path}", f"{path} is also a factor, which sets it in every cell; keep one of them")
+
+    def check_money(self, plan: Plan) -> None:
+        """Refuse cells in which one scenario has more money than another."""
+        design = plan.design
+        places = [i for i, factor in enumerate(design.factors) if factor.path in MONEY]
+        if not places or design.allow_unequal_budgets or len(design.scenarios) < 2 or design.kind == "ablation":
+            return
+        seen: set[tuple[Value | None, ...]] = set()
+        for cell in _with_money(plan, places):
+            values = plan.values(cell)
+            money = tuple(values[i] for i in places)
+            if money in seen:
+                continue
+            seen.add(money)
+            try:
+                refusals = budget_refusals(plan.scenarios(cell), design.months)
+            except ValueError:
+                continue  # told elsewhere
+            if refusals:
+                alone = [i for i in places if design.factors[i].scenario is not None]
+                where = f"cells.{cell}" if design.kind == "list" else f"factors.{(alone or places)[0]}"
+                self.report(where, f"cell {cell} ({plan.label(cell)}): {_unequal(refusals[0])}")
+                return
+
     def try_out(self, design: Design) -> None:
         """Make some of the cells, so that levels that do not go together are told before anything runs."""
         plan = Plan(design)
+        self.check_money(plan)
         number = len(plan)
         tried = range(number) if number <= _TRIED else np.linspace(0, number - 1, _TRIED).astype(np.int64).tolist()
         sets = 1 if design.ensemble is None else len(design.ensemble)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cej_sim import provenance
-from cej_sim.sweeps.content import PROBE_SCHEMA, row_schema, stored_hash
+from cej_sim.sweeps.content import PROBE_SCHEMA, row_schema, row_table, stored_array, stored_hash
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.files import (
     INPUTS,
     LEDGER,
     PROBES,
     ROWS,
+    Part,
     SweepError,
     SweepFailure,
     cells_of,
+    changed_part,
     groups,
     in_order,
     in_portions,
@@ -51,15 +54,110 @@ class Shard(NamedTuple):
 
 
 def stored_design(directory: Path, about: dict[str, Any]) -> Design:
-    """The design that a directory holds."""
-    return Design.from_json(about["design"], directory / INPUTS)
+    """The design that a directory holds.
+
+    Raises:
+        SweepFailure: If the ledger does not hold a whole design.
+    """
+    try:
+        return Design.from_json(about["design"], directory / INPUTS)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        said = " ".join(str(error).split())[:60]
+        raise SweepFailure(
+            f"{directory / LEDGER} is damaged (its design cannot be read: {said}); put a copy of {directory.name} "
+            "back, or remove the directory and run the sweep again"
+        ) from error
+
+
+def check_begun(directory: Path) -> None:
+    """Where a directory has no ledger, or an empty one: find out whether a sweep was begun in it all the same.
+
+    Raises:
+        SweepError: If there are rows, or a provenance that says which design they are of: without the ledger nobody
+            knows which of them are whole, and beginning anew would delete them.
+    """
+    parts = any(any((directory / folder).glob("part-*")) for folder in (ROWS, PROBES))
+    if parts or (provenance.read(directory) or {}).get("design_hash"):
+        raise SweepError(
+            f"{directory} holds a sweep, but its ledger ({LEDGER}) is missing or empty, so nothing says which rows are "
+            "whole; put the ledger back, or remove the directory to begin anew"
+        )
+
+
+# What a part holds
+
+
+def checked_part(
+    directory: Path, design: Design, part: Part, listed: Mapping[int, bytes]
+) -> tuple[pa.Table, pa.Table | None]:
+    """The rows and probes of a part, if they are those that were written.
+
+    Args:
+        directory: Of the sweep.
+        design: Of the sweep.
+        part: Its entry in the ledger.
+        listed: Its cells with their hashes.
+
+    Raises:
+        SweepFailure: If a file is damaged, or whole but changed: other cells, columns, runs, months or numbers.
+    """
+    paths = [directory / folder / part.name for folder in (ROWS, PROBES)]
+    tables: list[pa.Table | None] = [None, None]
+    for place, schema in enumerate((row_schema(design), PROBE_SCHEMA)):
+        if place and not part.probes:
+            continue
+        found = pa.concat_tables([schema.empty_table(), *_alike(paths[place], schema)])
+        if place and not set(pc.unique(found.column("cell")).to_pylist()) <= set(listed):
+            raise changed_part(paths[place], "it holds other cells than the ledger says")
+        tables[place] = found
+    rows, probes = tables
+    assert rows is not None
+    numbers = rows.column("cell").to_numpy()
+    cells = list(cells_of(rows))
+    if [cell for cell, _ in cells] != sorted(listed) or bool((np.diff(numbers) < 0).any()):
+        raise changed_part(paths[0], "it holds other cells than the ledger says")
+    more = {cell: table for cell, table in cells_of(probes)} if probes is not None and len(probes) else {}
+    arrays = []
+    for cell, table in cells:
+        try:
+            arrays.append(stored_array(design, table))
+            same = stored_hash(design, table, more.get(cell)) == listed[cell]
+        except ValueError:
+            raise changed_part(paths[0], f"cell {cell} has another number of rows") from None
+        if not same:
+            # Of the two files, the one whose size is another is the one that was changed.
+            changed = paths[1] if cell in more and paths[0].stat().st_size == part.bytes else paths[0]
+            raise changed_part(changed, f"the numbers of cell {cell} are others")
+    keys = ["cell", "scenario", "run", "month"]
+    if arrays and not row_table(design, [cell for cell, _ in cells], arrays).select(keys).equals(rows.select(keys)):
+        raise changed_part(paths[0], "a scenario, run or month is another")
+    return rows, probes
+
+
+def _alike(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The groups of rows of a file that has just these columns.
+
+    Raises:
+        SweepFailure: If it has others, or is damaged.
+    """
+    for table in groups(path, None):
+        if not table.schema.equals(schema):
+            differing = sorted({*schema.names} ^ {*table.schema.names})
+            said = f"the column {differing[0]}" if differing else "the order or the types of its columns"
+            lacks = differing and differing[0] in schema.names
+            raise changed_part(path, f"it has no column {differing[0]}" if lacks else f"{said} is none of a sweep")
+        yield table.replace_schema_metadata(None)
 
 
 # Cells as a table
 
 
 def cell_schema(plan: Plan) -> pa.Schema:
-    """The columns of ``cells.parquet``; a factor with words among its values is text, any other a number."""
+    """The columns of ``cells.parquet``; a factor with words among its values is text, any other a number.
+
+    A factor has the value with which the cell was run, also where the scenarios kept their own; it is empty where those
+    differ.
+    """
     texts = {factor.name: any(isinstance(value, str) for value in factor.values) for factor in plan.design.factors}
     return pa.schema(
         [
@@ -85,7 +183,7 @@ def cell_tables(plan: Plan, ledger: Ledger, shard: Shard, size: int = 2_000) -> 
                 plan.label(cell),
                 "done" if cell in done else "failed" if cell in failed else "missing",
             ]
-            for value, field in zip(plan.values(cell), list(schema)[3:], strict=False):
+            for value, field in zip(plan.used(cell), list(schema)[3:], strict=False):
                 row.append(value if value is None or pa.types.is_string(field.type) else float(value))
             row += [done[cell].runs if cell in done else None, ended.seconds if ended else None]
             row += [failed[cell].error if cell in failed else None, str(plan.seed(cell))]
@@ -127,16 +225,21 @@ class Sweep:
         """
         self.directory = Path(directory)
         if not (self.directory / LEDGER).is_file():
+            check_begun(self.directory)
             raise SweepError(f"{directory} holds no sweep (no {LEDGER}); name the --out directory of `cej-sim sweep`")
         self._ledger = Ledger(self.directory)
         self._about = self._ledger.about()
         if not self._about:
+            check_begun(self.directory)
             raise SweepError(f"{directory}: the sweep was stopped before it began; run `cej-sim sweep` again")
         if self._about["format"] != FORMAT:
             raise SweepError(f"{directory} was written by another version of cej_sim, which can read it")
         self.design = stored_design(self.directory, self._about)
         self.plan = Plan(self.design)
-        self.shard = Shard(*self._about["shard"])
+        try:
+            self.shard = Shard(*self._about["shard"])
+        except TypeError as error:
+            raise self._ledger.damaged("it does not say the shard") from error
 
     @property
     def about(self) -> dict[str, Any]:
@@ -212,9 +315,20 @@ class Sweep:
             ]
             found.append(pa.concat_tables(tables) if tables else None)
         rows, probes = found
+        if (rows is None or not len(rows)) and (part := self._ledger.part_of(number)) is not None:
+            raise changed_part(self.directory / ROWS / part, f"it does not hold cell {number}")
         if rows is None or not len(rows):
             raise SweepFailure(f"{self.directory}: the rows of cell {number} are missing; run `cej-sim sweep` again")
         return rows, probes if probes is not None and len(probes) else None
+
+    def check_content(self) -> None:
+        """Find out whether all rows and probes are still those that were written.
+
+        Raises:
+            SweepFailure: If a part is damaged or was changed; the message names its file.
+        """
+        for part, listed in self._ledger.contents():
+            checked_part(self.directory, self.design, part, listed)
 
     def differing_cells(self) -> list[int]:
         """The finished cells whose stored rows and probes do not have the hash that the ledger holds."""

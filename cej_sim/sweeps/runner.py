@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +22,15 @@ from cej_sim import provenance
 from cej_sim.sweeps import store, worker
 from cej_sim.sweeps.crew import Todo, compute_here
 from cej_sim.sweeps.design import Design, Plan
-from cej_sim.sweeps.store import Ledger, Shard, Sweep, SweepError
+from cej_sim.sweeps.store import Ledger, Shard, Sweep, SweepError, SweepFailure
 from cej_sim.sweeps.worker import Batch, Compute
 from cej_sim.warmup import prepare, usable_processors
 
 #: All cells.
 WHOLE = Shard()
+
+#: So many cells at a time are looked through for those that are to be computed.
+_CHUNK = 1_000_000
 
 
 class Count(NamedTuple):
@@ -80,12 +84,11 @@ def sweep(
 
         design = read_design(Path(design))
     shard = checked_shard(shard)
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise SweepError(f"workers: {workers} is not a number of workers; write a whole number of at least 1")
+    check_hands(workers, scheduler)
     _check_shard(design, shard)
     temporary = tempfile.TemporaryDirectory(prefix="cej_sim-sweep-") if out is None else None
-    directory = Path(temporary.name if temporary is not None else out or "")
-    with _working_in(directory):
+    directory = provenance.output_path(temporary.name if temporary is not None else out or "")
+    with _connected(directory, scheduler) as client, _working_in(directory):
         ledger = store.create(directory, design, shard, command)
         try:
             for part in ledger.missing_parts():
@@ -97,7 +100,7 @@ def sweep(
             if (status == 0).any() or not is_finished(directory):
                 store.write_provenance(directory, ledger, design)
                 with _described(directory, ledger, plan, shard):
-                    _compute(ledger, plan, shard, status == 0, workers, scheduler, compute, progress)
+                    _compute(ledger, plan, shard, status == 0, workers, scheduler, client, compute, progress)
                 _end(directory, ledger, plan, shard)
         finally:
             with contextlib.suppress(Exception):
@@ -112,6 +115,48 @@ def is_finished(directory: Path) -> bool:
     """Whether everything was written, also what comes last."""
     said = provenance.read(directory) or {}
     return bool(said.get("complete")) and (directory / store.CELLS).exists()
+
+
+def check_hands(workers: int | None, scheduler: str | None) -> None:
+    """Find out whether it is said soundly who is to compute.
+
+    Raises:
+        SweepError: If the number of workers or the address of a scheduler is none, or both are given.
+    """
+    problems = []
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        problems.append(f"workers: {workers} is not a number of workers; write a whole number of at least 1")
+    if scheduler is not None:
+        found = re.fullmatch(r"(?:(?:tcp|tls|ws|wss|ucx)://)?(?:\[[0-9A-Fa-f:.%]+\]|[\w.-]+):([0-9]{1,5})", scheduler)
+        if found is None or not 0 < int(found[1]) < 65536:
+            problems.append(
+                f"scheduler: {scheduler[:60]!r} is not an address; write one such as tcp://head-node:8786, as the "
+                "first lines of `dask scheduler` say it"
+            )
+    if workers is not None and scheduler is not None:
+        problems.append(
+            "workers: with a scheduler, its own workers compute, as many as it has; leave out the number of workers, "
+            "or the scheduler"
+        )
+    if problems:
+        raise SweepError("\n".join(problems))
+
+
+@contextlib.contextmanager
+def _connected(directory: Path, scheduler: str | None) -> Iterator[Any]:
+    """A client of a scheduler, before anything is begun in a directory; None where none is needed."""
+    store.check_directory(directory)
+    if scheduler is None or is_finished(directory):
+        yield None
+        return
+    from cej_sim.sweeps import cluster
+
+    client = cluster.connect(scheduler)
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            client.close(timeout=cluster.PATIENCE)
 
 
 def list_of(shard: Shard, length: int) -> slice:
@@ -143,7 +188,11 @@ def _check_shard(design: Design, shard: Shard) -> None:
 def _working_in(directory: Path) -> Iterator[None]:
     """Be the only one who works in a directory, made if missing; a refusal leaves no trace."""
     store.check_directory(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SweepFailure(f"{directory} cannot be made: {(error.strerror or str(error)).lower()}") from error
+    store.check_directory(directory)  # what is there now is what is written to
     with store.lock(directory):
         try:
             yield
@@ -158,6 +207,7 @@ def _compute(
     wanted: np.ndarray[Any, np.dtype[np.bool_]],
     workers: int | None,
     scheduler: str | None,
+    client: Any,
     compute: Compute,
     progress: Progress | None,
     again: bool = False,
@@ -180,11 +230,17 @@ def _compute(
     advance(0, -count if again else 0)
     if not count:
         return
-    todo_cells = (cells[int(place)] for place in np.flatnonzero(wanted))
+    todo_cells = (
+        cells[start + int(place)]
+        for start in range(0, len(cells), _CHUNK)
+        for place in np.flatnonzero(wanted[start : start + _CHUNK])
+    )
     if scheduler is not None:
         from cej_sim.sweeps.cluster import compute_there
 
-        compute_there(ledger.directory, plan, todo_cells, count, address=scheduler, cell=compute, keep=keep)
+        compute_there(
+            ledger.directory, plan, todo_cells, count, address=scheduler, cell=compute, keep=keep, client=client
+        )
         return
     prepare()
     hands = min(usable_processors() if workers is None else workers, count)
@@ -236,9 +292,10 @@ def retry(
         SweepError: If there is no sweep, its code has changed, or another process works there.
         SweepFailure: As ``sweep``.
     """
-    directory = Path(directory)
+    directory = provenance.output_path(directory)
+    check_hands(workers, scheduler)
     opened(directory).ledger.close()
-    with _working_in(directory):
+    with _connected(directory, scheduler) as client, _working_in(directory):
         ledger = Ledger(directory)
         try:
             ledger.check()
@@ -246,7 +303,7 @@ def retry(
             plan, shard = Plan(store.stored_design(directory, about)), Shard(*about["shard"])
             status = ledger.status(len(plan))[list_of(shard, len(plan))]
             with _described(directory, ledger, plan, shard):
-                _compute(ledger, plan, shard, status == 2, workers, scheduler, compute, progress, again=True)
+                _compute(ledger, plan, shard, status == 2, workers, scheduler, client, compute, progress, again=True)
             _end(directory, ledger, plan, shard)
         finally:
             ledger.close()
@@ -261,7 +318,7 @@ def merge(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[
         SweepFailure: If the disk is full or a part is damaged.
     """
     sweeps = [opened(directory) for directory in directories]
-    first, directory = sweeps[0], Path(out)
+    first, directory = sweeps[0], provenance.output_path(out)
     for one in sweeps:
         if directory.resolve() == one.directory.resolve():
             raise SweepError(f"{out} is one of the directories to be merged; name another for --out")
@@ -296,15 +353,16 @@ def _take_over(directory: Path, ledger: Ledger, source: Sweep) -> None:
             )
     import pyarrow.compute as pc
 
-    for part in source.ledger.parts():
-        tables = [pa.concat_tables(store.groups(source.directory / store.ROWS / part.name, None))]
-        if part.probes:
-            tables.append(pa.concat_tables(store.groups(source.directory / store.PROBES / part.name, None)))
-        wanted = [cell for cell in pc.unique(tables[0].column("cell")).to_pylist() if cell not in there]
+    for part, listed in source.ledger.contents():
+        wanted = [cell for cell in sorted(listed) if cell not in there]
         if wanted:
             inside = pa.array(wanted, pa.int64())
-            rows, *probes = [table.filter(pc.is_in(table.column("cell"), inside)) for table in tables]
-            made = store.write_part(directory, rows, *(probes or [None]))
+            rows, probes = (
+                None if table is None else table.filter(pc.is_in(table.column("cell"), inside))
+                for table in store.checked_part(source.directory, source.design, part, listed)
+            )
+            assert rows is not None
+            made = store.write_part(directory, rows, probes)
             ledger.record(made, [theirs[cell] for cell in wanted], [])
     done = ledger.status(len(source.plan))
     ledger.record(None, [], [one for cell, one in source.ledger.failures().items() if done[cell] != 1])
@@ -399,8 +457,15 @@ def reproduce(directory: str | os.PathLike[str], cell: int, *, compute: Compute 
         return Reproduced(False, lines + _changes(found), bool(batch.failed))
     again = batch.done[0]
     rows, probes = found.cell(cell)
-    if store.stored_hash(found.design, rows, probes) != stored.hash:
-        lines.append("the stored rows are not those that the ledger speaks of: their file has been changed")
+    part = found.directory / store.ROWS / str(found.ledger.part_of(cell))
+    if not rows.schema.equals(store.row_schema(found.design)):
+        raise store.changed_part(part, "its columns are others")
+    try:
+        unchanged = store.stored_hash(found.design, rows, probes) == stored.hash
+    except (KeyError, ValueError):
+        raise store.changed_part(part, f"cell {cell} has another number of rows, or a column is missing") from None
+    if not unchanged:
+        lines.append(f"the stored rows are not those that the ledger speaks of: their file has been changed ({part})")
     elif again.hash == stored.hash:
         return Reproduced(True, [*lines, f"the same numbers, SHA-256 {again.hash.hex()}"])
     else:

@@ -6,9 +6,10 @@ cells are done) and ``results`` (a sweep for reading); what others need of them 
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cej_sim import provenance
+from cej_sim.nodes import plain
+from cej_sim.scenario import stored_name
 from cej_sim.sweeps.content import (
     PROBE_SCHEMA,
     Probed,
@@ -49,6 +52,7 @@ from cej_sim.sweeps.files import (
     SweepError,
     SweepFailure,
     cells_of,
+    changed_part,
     groups,
     in_order,
     in_portions,
@@ -60,7 +64,16 @@ from cej_sim.sweeps.files import (
     write_whole,
 )
 from cej_sim.sweeps.ledger import Done, Failed, Ledger
-from cej_sim.sweeps.results import FORMAT, Shard, Sweep, cell_schema, cell_tables, stored_design
+from cej_sim.sweeps.results import (
+    FORMAT,
+    Shard,
+    Sweep,
+    cell_schema,
+    cell_tables,
+    check_begun,
+    checked_part,
+    stored_design,
+)
 
 __all__ = [
     "CELLS",
@@ -89,7 +102,10 @@ __all__ = [
     "cell_schema",
     "cell_tables",
     "cells_of",
+    "changed_part",
+    "check_begun",
     "check_directory",
+    "checked_part",
     "compact",
     "create",
     "design_differences",
@@ -126,6 +142,13 @@ def check_directory(directory: Path) -> None:
         SweepError: If it holds something that is not a sweep of ours, or cannot be written.
     """
     try:
+        str(directory).encode()
+    except UnicodeEncodeError:
+        raise SweepError(
+            f"{plain(str(directory))}: the name is not in UTF-8, which the libraries that write tables need; "
+            "name another directory"
+        ) from None
+    try:
         provenance.check_output(directory, holding="sweep")
     except provenance.OutputError as error:
         raise SweepError(str(error)) from None
@@ -141,9 +164,13 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
         SweepError: If another sweep was begun there.
         SweepFailure: If the disk is full or fails, or the ledger is damaged.
     """
+    if not (directory / LEDGER).exists():
+        check_begun(directory)
     made = Ledger(directory, create=True)
     try:
         about = made.about()
+        if not about:
+            check_begun(directory)
         if about:
             same(directory, about, design, shard)
             made.check()
@@ -192,16 +219,14 @@ def _take_words(directory: Path, ledger: Ledger, design: Design) -> None:
 
 
 def _copy_inputs(directory: Path, design: Design) -> None:
-    """Copy the network files, by name."""
-    files: dict[str, bytes] = {}
+    """Copy the network files, each into a folder of its content, so that equal names do not matter."""
     for scenario in design.scenarios:
         network = scenario.network_file
         for path in filter(None, (network.path, network.nodes) if network is not None else ()):
             content = path.read_bytes()
-            if files.setdefault(path.name, content) != content:
-                raise SweepError(f"two different network files are called {path.name}; rename one of them")
-    for name, content in files.items():
-        write_whole(directory / INPUTS / name, content)
+            place = directory / INPUTS / stored_name(path.name, hashlib.sha256(content).hexdigest())
+            place.parent.mkdir(exist_ok=True)
+            write_whole(place, content)
 
 
 def same(directory: Path, about: dict[str, Any], design: Design, shard: Shard) -> None:
@@ -255,7 +280,8 @@ def _short(value: Any) -> str:
 
 
 def _json(content: Any) -> bytes:
-    return (json.dumps(content, indent=1, default=str, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(content, indent=1, default=str, ensure_ascii=False) + "\n"
+    return text.encode(errors="backslashreplace")  # names in another encoding are written out
 
 
 def write_provenance(directory: Path, ledger: Ledger, design: Design) -> dict[str, Any]:
@@ -337,4 +363,6 @@ def compact(directory: Path, ledger: Ledger, size: int = PART_BYTES) -> None:
 def remove_if_empty(directory: Path) -> None:
     """Remove a directory in which no sweep was begun, so that a refusal leaves no trace."""
     if directory.is_dir() and {entry.name for entry in directory.iterdir()} <= {LOCK}:
-        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # as where something else has the lock's name
+            (directory / LOCK).unlink(missing_ok=True)
+            directory.rmdir()

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from cej_sim.metrics import METRICS, NAMES
-from cej_sim.runs import causal_influence, irreversibility, key_of, run_once
+from cej_sim.runs import budget_refusals, causal_influence, irreversibility, key_of, run_once
 from cej_sim.scenario import encode_events
 from cej_sim.sweeps import store
 from cej_sim.sweeps.design import Auto, Plan, Probe
@@ -58,10 +58,14 @@ def compute_cell(plan: Plan, cell: int) -> Cell:
     """Run a cell's scenarios with common luck, and its probes.
 
     Raises:
-        ValueError: If the cell's values do not go together; the message says why.
+        ValueError: If the cell's values do not go together, or give one scenario more money than another where the
+            design does not allow that; the message says why.
     """
     design, seed = plan.design, plan.seed(cell)
     scenarios, in_runs = plan.scenarios(cell), plan.in_runs(cell)
+    refusals = [] if design.allow_unequal_budgets else budget_refusals(scenarios, design.months)
+    if refusals:
+        raise ValueError(refusals[0].rpartition("; ")[0])
     months, metrics = np.asarray(design.keep_months), np.array([NAMES.index(name) for name in design.keep_metrics])
     there = months <= plan.months(cell)
     kept = np.ix_(months[there], metrics)

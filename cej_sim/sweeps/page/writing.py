@@ -91,6 +91,8 @@ def write(
     with replacing(directory) as staging:
         note = f"{provenance.NOTE}; {about.facts(len(sweep.plan))}"
         with Tables(staging, note) as tables:
+            progress("checking the rows")
+            sweep.check_content()
             progress("reading the rows")
             columns = list(dict.fromkeys([*(metric.name for metric in chosen), *_alive(study)]))
             found = analyze(
