@@ -389,6 +389,9 @@ MISTAKES = {
     "design: grid\nfactors: [{path: funder.tolerance, values: [0, 1], scenario: nobody}]":
         (5, "not among the scenarios"),
     "design: full_factorial\nfactors: [{path: funder.tolerance, values: [0, .5, 1]}]": (5, "two levels for each"),
+    "design: grid\nfactors: [{path: issues.severity, values: [1, 2]}]": (
+        5, "the same severity for all issues changes nothing"
+    ),
     "design: sobol\nsamples: 20\nfactors: [{path: funder.tolerance, low: 0, high: 1}]": (5, "write 16 or 32"),
     "design: morris\nfactors: [{path: funder.tolerance, low: 0, high: 1}]": (1, "add samples: 64"),
     "design: list\ncells: [{set: {community.residents: 5, community.neighborhoods: 9}}]": (5, "at most one for each"),

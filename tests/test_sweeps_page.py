@@ -593,7 +593,7 @@ def test_every_pair_and_a_list_have_a_table() -> None:
     one, cells, rows = listed(4)
     text = terminal(analyze(one, cells, [rows], metrics=["burden"]))
     assert "Cell by cell: Community-led governance minus Collective Impact" in text
-    assert "the 3th: +2." in text or "the 3th: +3." in text
+    assert "the 3th: +300.0 points" in text
     factors = (Factor("x", "One", (0.0, 1.0)), Factor("y", "Two", (0.0, 1.0)))
     cells = cells_of(factors, product((0.0, 1.0), repeat=2), 8)
     one = study("grid", factors, ("a", "b", "c"))
@@ -624,7 +624,8 @@ def test_numbers_are_never_nothing_by_rounding() -> None:
     from cej_sim.comparison import BY_NAME
     from cej_sim.sweeps.page.words import number_words
 
-    assert number_words(0.0000004, 0.0000001, 0.0000007, BY_NAME["burden"]).startswith("under 0.001 points")
+    assert number_words(0.0000004, -0.0000001, 0.0000007, BY_NAME["burden"]).startswith("under 0.001 points")
+    assert number_words(0.0000004, 0.0000001, 0.0000007, BY_NAME["burden"]) == "+0.00004 points [+0.00001, +0.00007]"
     assert number_words(0.025, 0.012, 0.038, BY_NAME["burden"]) == "+2.5 points [+1.2, +3.8]"
     assert number_words(-0.004, -0.3, 0.2, None) == "under 0.01 [−0.30, +0.20]"
     assert number_words(1.5, 1.0, 2.0, BY_NAME["resident_hours"]) == "+1.50 hours a month [+1.00, +2.00]"
@@ -677,6 +678,7 @@ def test_what_lies_in_the_folder_is_carried_over(directory, monkeypatch, capsys)
     old = directory / ".cej_sim-99999999-0123456789ab-before"
     shutil.copytree(folder, old)
     (folder / "notes.txt").unlink()
+    shutil.rmtree(folder / "figures" / "own")
     assert cli.status(["analyze", str(directory)]) == 0
     assert (folder / "notes.txt").read_text() == "mine"
     assert not old.exists()

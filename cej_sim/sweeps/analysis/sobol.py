@@ -163,11 +163,12 @@ def _warn_wide(found: Analysis) -> None:
     wide = table[half > WIDE]
     if wide.empty:
         return
-    worst = half.max()
-    more = 1 << int(np.ceil(np.log2(max(2.0, table["samples"].max() * (worst / WIDE) ** 2))))
+    usual = float(half[wide.index].median())
+    # Half-widths shrink with the square root of the number of rows; what is far too wide says little of how many.
+    more = 1 << int(np.ceil(np.log2(table["samples"].max() * min(usual / WIDE, 16.0) ** 2)))
     found.remarks.append(
-        f"Enough samples? {len(wide)} of {len(table)} intervals of ST reach more than {WIDE} to either side, at most "
-        f"{worst:.2f}; about samples: {more} would bring all of them there"
+        f"Enough samples? {len(wide)} of {len(table)} intervals of ST reach more than {WIDE} to either side, half of "
+        f"them {f'{usual:.2f}' if usual < 1.0 else '1'} or more; write samples: {more} or more"
     )
 
 

@@ -59,7 +59,7 @@ ROW_PICTURES: dict[str, _Rows] = {
     "morris": _Rows(
         "Screening after Morris",
         "mu*: mean size of the effect over the factor's whole range. sigma: how much that effect depends on where the "
-        "other factors stand. Factors with a small mu* matter little.",
+        "other factors stand. Factors with a small mu* matter little. Lines: 95% t intervals over paths.",
         series=("mu* (with 95% interval)", "sigma"),
         judged=False,
     ),

@@ -40,9 +40,9 @@ def precision_pictures(found: Analysis, wording: Wording, response: str, month: 
             kind = "" if row["asked"] else "assumed "
             notes[name] = f"{kind}±{aim.lstrip('+')}{points}: {row['runs_needed_90']:.0f} runs"
             told.append(f"{label_of(metric)}: {100 * good:.0f}% of cells precise enough; {needed}")
-    target = "the target" if found.study.target is not None else "an assumed target, as the design asks for none,"
+    target = "the target (±)" if found.study.target is not None else "the assumed target (±; the design asks for none)"
     caption = (
-        f"A cell is precise enough where its 95% interval reaches at most {target} (±) to either side. Beside each "
+        f"A cell is precise enough where its 95% interval reaches at most {target} to either side. Beside each "
         "bar: the target, and how many runs per cell would be enough for nine cells of ten."
     )
     key = [

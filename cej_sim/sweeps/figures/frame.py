@@ -151,22 +151,27 @@ def plain_frame(axes: Axes, grid: str = "x") -> None:
 
 
 def draw_key(figure: Figure, marks: Sequence[tuple[Any, str]], y: float = 0.058) -> None:
-    """A key in one line above the footer."""
-    legend = figure.legend(
-        [mark for mark, _ in marks],
-        [words for _, words in marks],
-        loc="lower left",
-        bbox_to_anchor=(0.022, y - 0.014),
-        ncols=len(marks),
-        frameon=False,
-        fontsize=12.5,
-        handletextpad=0.5,
-        columnspacing=1.6,
-        handlelength=1.6,
-    )
-    legend.set_gid("key")
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    """A key above the footer, in one line, or in two where one is too short."""
+    for columns in (len(marks), -(-len(marks) // 2)):
+        legend = figure.legend(
+            [mark for mark, _ in marks],
+            [words for _, words in marks],
+            loc="lower left",
+            bbox_to_anchor=(0.022, y - 0.014),
+            ncols=columns,
+            frameon=False,
+            fontsize=12.5,
+            handletextpad=0.5,
+            columnspacing=1.6,
+            handlelength=1.6,
+            labelspacing=0.3,
+        )
+        legend.set_gid("key")
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+        if columns == -(-len(marks) // 2) or legend.get_window_extent().x1 <= 0.99 * figure.bbox.width:
+            break
+        legend.remove()
 
 
 def panel_places(number: int, left: float) -> list[tuple[float, float, float, float]]:
@@ -194,7 +199,7 @@ def row_labels(figure: Figure, axes: Axes, labels: Sequence[str], left: float) -
     room = box.x0 - left * figure.bbox.width - 10.0
     high = box.height / len(labels)
     size = SIZE if high > 17.0 else SIZE - 2.0
-    rows = 2 if high > 2.3 * size else 1
+    rows = 3 if high > 56.0 else 2 if high > 34.0 else 1
     texts = []
     for y, label in enumerate(labels):
         text = write(

@@ -285,6 +285,7 @@ def scatter_figure(
         x, y, wide, high = place
         axes = figure.add_axes((x + 0.005, y + 0.022, wide - 0.05, high - 0.022), label=f"scatter:{metric.name}")
         low, high_value = frame["value"].min(), frame["value"].max()
+        axes.margins(0.08)
         larger = min(3.5, max(1.0, 350.0 / max(1, len(frame))))
         if sides is None:
             share = (frame["value"] - low) / (high_value - low) if high_value > low else frame["value"] * 0.0

@@ -266,11 +266,11 @@ def _probe_swap_pictures(
                 intro,
                 wording.footer,
                 shown,
-                series=(INTO_A, OUT_OF_B),
+                series=(f"circle: {INTO_A}", f"diamond: {OUT_OF_B}"),
                 declared=declared,
                 key=[
-                    (_dot(INK, INK, 0), INTO_A),
-                    (_dot(INK, INK, 1), OUT_OF_B),
+                    (_dot("#c4c4c4", "#c4c4c4", 0), f"circle: {INTO_A}"),
+                    (_dot("#c4c4c4", "#c4c4c4", 1), f"diamond: {OUT_OF_B}"),
                     (_dot(UNSURE, "white"), "cannot tell (the interval includes 0)"),
                 ],
             )

@@ -170,7 +170,10 @@ def rows_figure(
         numbers = [v for _, mark in marks for v in (mark.value, mark.low, mark.high) if math.isfinite(v)] or [0.0]
         low, high = min(0.0, *numbers), max(0.0, *numbers)
         room = 0.06 * (high - low) or 0.05
-        axes.set_xlim(low - room if low < 0.0 else -0.02 * high, high + room)
+        if low == high:  # nothing but zeros: they stand in the middle
+            axes.set_xlim(-room, room)
+        else:
+            axes.set_xlim(low - room if low < 0.0 else -0.02 * high, high + room)
         plain_frame(axes)
         axes.set_yticks(range(len(labels)), [""] * len(labels))
         axes.tick_params(axis="y", length=0)
@@ -180,6 +183,8 @@ def rows_figure(
             scale_axis(axes, metric, True, True)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        if low == high:
+            axes.set_xticks([0.0])
         if place[0] <= left + 1e-9:
             row_labels(figure, axes, labels, 0.03)
         panel_head(axes, metric, hint=None if hints is None else hints.get(name, ""))

@@ -100,12 +100,14 @@ def _filled(found: Analysis, title: str, heads: Sequence[str], rows: Callable[[M
     return grid
 
 
-def _told(label: str, mark: figures.Mark, metric: Metric | None, sign: bool = True, index: str = "") -> str:
+def _told(
+    label: str, mark: figures.Mark, metric: Metric | None, sign: bool = True, index: str = "", level: bool = False
+) -> str:
     """A number with its name, unit, interval, and whether it may be chance."""
     unsure = unsure_words(mark)
     if mark.nothing and mark.low == mark.high:
         return f"{label}: {unsure}"
-    number = number_words(mark.value, mark.low, mark.high, metric, sign)
+    number = number_words(mark.value, mark.low, mark.high, metric, sign, level)
     return f"{label}: {f'{index} ' if index else ''}{number}{f' ({unsure})' if unsure else ''}"
 
 
@@ -156,7 +158,7 @@ def _cells(found: Analysis, response: str, metric: Metric, month: int) -> list[s
     for row in rows:
         same = row["verdict"] in ("no difference", "no difference seen")
         mark = figures.Mark(0, row["value"], row["ci_low"], row["ci_high"], difference, int(row["runs"]), same)
-        lines.append(_told(short(str(row["label"]), 30), mark, metric, difference))
+        lines.append(_told(short(str(row["label"]), 30), mark, metric, difference, level=not difference))
     left = len(frame) - len(rows)
     return ["\n".join([*lines, *([f"... {left} more cells: see the tables"] if left else [])])]
 
@@ -168,7 +170,7 @@ def _changes(found: Analysis, response: str, metric: Metric, month: int) -> list
     (base,) = records(frame[frame["cell"] == found.study.baseline]) or [{}]
     before = "not computed"
     if base and not math.isnan(base["value"]):
-        before = number_words(base["value"], base["ci_low"], base["ci_high"], metric, difference)
+        before = number_words(base["value"], base["ci_low"], base["ci_high"], metric, difference, not difference)
     return [before, *_largest(found, "against_baseline", response, metric, month)]
 
 

@@ -49,10 +49,13 @@ def unsure_words(mark: figures.Mark) -> str:
     return "" if mark.sure else "cannot tell"
 
 
-def number_words(value: float, low: float, high: float, metric: Metric | None, sign: bool = True) -> str:
+def number_words(
+    value: float, low: float, high: float, metric: Metric | None, sign: bool = True, level: bool = False
+) -> str:
     """A number with its unit and interval, in the metric's unit or, without one, a pure number.
 
-    What would round to nothing is said to be smaller than what can be shown.
+    What would round to nothing is said to be smaller than what can be shown. A ``level`` is no difference: shares are
+    in per cent then, rather than in points.
     """
     if math.isnan(value):
         return "–"
@@ -63,7 +66,7 @@ def number_words(value: float, low: float, high: float, metric: Metric | None, s
     else:
         text, interval = format_difference({"difference": value, "ci_low": low, "ci_high": high}, metric)
         unit = {"share": "points", "yes/no": "points", "hours": "hours a month"}.get(metric.unit, "")
-        unit = unit if sign or unit != "points" else "%"
+        unit = "%" if level and unit == "points" else unit
         if not sign:
             text, interval = text.lstrip("+"), interval.replace("+", "")
     if value != 0.0 and not any(digit in text for digit in "123456789"):
