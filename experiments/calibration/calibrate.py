@@ -360,20 +360,19 @@ def members(search: Search, found: dict[str, Any]) -> Floats:
     return rows
 
 
-def central(search: Search, rows: Floats) -> int:
-    """The member nearest to the middle of the ensemble, in parts of the ranges, of the half with less distance."""
-    parts = np.stack(
-        [
-            np.log(rows[:, j] / free.low) / math.log(free.high / free.low)
-            if free.log
-            else (rows[:, j] - free.low) / (free.high - free.low)
-            for j, free in enumerate(search.free.values())
-        ],
-        axis=1,
-    )
-    away = np.linalg.norm(parts - np.median(parts, axis=0), axis=1)
-    near = rows[:, -1] <= np.median(rows[:, -1])
-    return int(np.argmin(np.where(near, away, np.inf)))
+def central(search: Search, rows: Floats, lucks: int = 8) -> tuple[dict[str, float], list[float]]:
+    """The middle of the ensemble, each number's median to two digits, and its patterns: means over several lucks.
+
+    No single member is in the middle in all of so many numbers.
+    """
+    medians = np.median(rows[:, : len(search.free)], axis=0)
+    values = {path: float(f"{value:.2g}") for path, value in zip(search.free, medians, strict=True)}
+    found = []
+    for luck in range(lucks):
+        seed = search.content["search"]["seed"] * 1_000_000 + 900_000 + luck
+        runs = {name: histories(setup, values, seed) for name, setup in search.setups.items()}
+        found.append([measured(pattern["measure"], runs, search.setups) for pattern in search.patterns])
+    return values, np.nanmean(found, axis=0).tolist()
 
 
 def ship(search: Search, found: dict[str, Any]) -> None:
@@ -384,7 +383,10 @@ def ship(search: Search, found: dict[str, Any]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(free)
         writer.writerows([f"{value:.{DIGITS}g}" for value in row[: len(free)]] for row in rows)
-    middle = central(search, rows)
+    middle, seen = central(search, rows)
+    away = distance(search.patterns, seen)
+    if away > found["rows"][:, -1].max():
+        raise SystemExit("the middle of the ensemble does not fit: its parts do not go together; search on")
     said = {
         "made_by": "experiments/calibration/calibrate.py",
         "members": len(rows),
@@ -393,7 +395,9 @@ def ship(search: Search, found: dict[str, Any]) -> None:
         "kept": len(found["rows"]),
         "distance": {"least": float(rows[:, -1].min()), "largest": float(rows[:, -1].max())},
         "rounds": found["story"],
-        "central": {"member": middle, **dict(zip(free, rows[middle, : len(free)].tolist(), strict=True))},
+        "central": middle,
+        "central_patterns": dict(zip(search.names, seen, strict=True)),
+        "central_distance": away,
         "seed": search.content["search"]["seed"],
         "patterns_sha256": _sha256(PATTERNS),
         "hypotheses_sha256": _sha256(HYPOTHESES),
