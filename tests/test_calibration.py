@@ -197,9 +197,12 @@ def test_every_set_lies_in_the_ranges_searched(calibrate, content):
         assert (column <= range_.high * (1 + 1e-4)).all()
 
 
-def test_defaults_are_the_central_set():
-    """To the two digits to which a default is rounded."""
-    central = json.loads(SHIPPED.with_suffix(".json").read_text())["central"]
+def test_defaults_are_the_middle_of_the_ensemble_and_fit_like_a_member():
+    said = json.loads(SHIPPED.with_suffix(".json").read_text())
+    central = said["central"]
+    assert said["central_distance"] <= said["distance"]["largest"]
+    medians = dict(zip(Ensemble.read().parameters, np.median(Ensemble.read().values, axis=0), strict=True))
+    assert all(central[path] == pytest.approx(medians[path], rel=0.06) for path in medians)
     for path in Ensemble.read().parameters:
-        assert PARAMETERS[path].default == float(f"{central[path]:.2g}"), path
+        assert PARAMETERS[path].default == central[path], path
         assert "calibrated: experiments/calibration" in PARAMETERS[path].source, path

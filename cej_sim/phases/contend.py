@@ -69,11 +69,12 @@ RULES = (
     ),
     Parameter(
         "coefficients.walk_out",
-        0.12,
+        0.13,
         "Walking out",
         "Most likely monthly chance that an aggrieved member leaves.",
         unit="per month",
         effect=(("institution_exits", 1),),
+        source="calibrated: experiments/calibration",
     ),
     mechanism("contention", "Contention", "Organized residents challenge institutions.", effect=(("challenges", 1),)),
     mechanism(

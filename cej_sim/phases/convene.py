@@ -148,12 +148,12 @@ RULES = (
     ),
     Parameter(
         "governance.convene.take_up",
-        0.5,
+        0.27,
         "Take-up of supports",
         "How far child care, transport and interpretation that are paid for really help people come.",
         effect=(("affected_attendance", 1),),
         principle=2,
-        source="assumed; a child-care discount trial found no effect on attendance, hence the range includes 0",
+        source="calibrated: experiments/calibration; a child-care discount trial found no effect on attendance, hence the range includes 0",
     ),
     Parameter(
         "governance.convene.quorum",
@@ -183,21 +183,22 @@ RULES = (
     ),
     Parameter(
         "coefficients.reluctance",
-        1.6,
+        1.5,
         "Reluctance to come",
         "What must be overcome before somebody without a job in it comes to a meeting.",
         high=5.0,
         unit="ratio",
         effect=(("resident_attendance", -1),),
-        source="design (first guess)",
+        source="calibrated: experiments/calibration",
     ),
     Parameter(
         "coefficients.lapse",
-        0.04,
+        0.029,
         "Seats given up",
         "Chance that an unpaid member who stays away gives up the seat.",
         unit="per month",
         effect=(("resident_members", -1),),
+        source="calibrated: experiments/calibration",
     ),
 )
 

@@ -223,13 +223,14 @@ RULES = (
     *_budget_rules(),
     Parameter(
         "coefficients.hours_per_item",
-        0.95,
+        0.94,
         "Hours for a decision",
         "Hours one decision takes a single decider.",
         low=0.05,
         high=5.0,
         unit="hours",
         effect=(("decision_speed", -1),),
+        source="calibrated: experiments/calibration",
     ),
     mechanism(
         "leakage",

@@ -36,13 +36,13 @@ RULES = (
     ),
     Parameter(
         "governance.evaluate.official_bias",
-        0.4,
+        0.34,
         "Context controlled away",
         "How much of the structural causes official indicators miss.",
         effect=(("belief_error", 1), ("structural_effort", -1)),
         principle=5,
         condition="shared_measurement",
-        source="assumed; the range includes 0",
+        source="calibrated: experiments/calibration",
     ),
     mechanism(
         "evaluation",

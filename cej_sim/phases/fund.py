@@ -123,20 +123,21 @@ RULES = (
     ),
     Parameter(
         "funder.contribution",
-        0.08,
+        0.1,
         "Members' contributions",
         "Staff-months a month that a fully engaged and trusting member of full means gives.",
         unit="staff-months per month",
         sustainability=4,
         effect=(("coordination", 1),),
+        source="calibrated: experiments/calibration",
     ),
     Parameter(
         "coefficients.bar",
-        0.25,
+        0.23,
         "What funders expect",
         "Visible progress at which a funder is content.",
         effect=(("funded", -1),),
-        source="assumed; to fit 90 % of funded coalitions going on past a three-year grant",
+        source="calibrated: experiments/calibration",
     ),
     Parameter(
         "coefficients.ending",
@@ -145,7 +146,7 @@ RULES = (
         "Monthly chance that a coalition ends which has neither means nor members who come.",
         unit="per month",
         effect=(("alive", -1),),
-        source="assumed; to fit that 3 to 8 % of coalitions end each year once their grant has ended",
+        source="calibrated: experiments/calibration",
     ),
     mechanism("judgment", "Funders judge", "Renewal depends on what the funder sees.", effect=(("funded", -1),)),
     mechanism(

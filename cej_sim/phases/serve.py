@@ -67,7 +67,7 @@ RULES = (
         high=0.5,
         unit="per month",
         effect=(("service_coverage", 1),),
-        source="design (first guess)",
+        source="calibrated: experiments/calibration",
     ),
     mechanism(
         "inverse_care",

@@ -56,6 +56,7 @@ PATTERNS = HERE / "patterns.yaml"
 HYPOTHESES = HERE.parent / "hypotheses" / "hypotheses.yaml"
 COLUMN = {name: j for j, name in enumerate(NAMES)}
 DIGITS = 5
+LENGTHS = (0.7, 1.5, 3.0)
 
 Floats = NDArray[np.float64]
 
@@ -230,7 +231,7 @@ class Search:
 
     def round(self, number: int, first: int, points: Floats) -> list[list[float]]:
         """Evaluate points as sets ``first``, ``first + 1`` ...; rows of evaluations.csv from their third column on."""
-        wanted = [i for i in range(len(points)) if first + i not in self.done]
+        wanted = [i for i in range(len(points)) if not self._known(first + i, points[i])]
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                    TimeRemainingColumn())  # fmt: skip
         new = not (self.file.exists() and self.file.stat().st_size)
@@ -250,6 +251,11 @@ class Search:
                 stream.flush()
                 bar.advance(task)
         return [self.done[first + i][2:] for i in range(len(points))]
+
+    def _known(self, number: int, u: Floats) -> bool:
+        """Whether a set was run before: this one, not another of the same number."""
+        row = self.done.get(number)
+        return row is not None and np.allclose(row[2 : 2 + len(self.free)], list(self.values(u).values()), rtol=1e-9)
 
     def run(self) -> dict[str, Any]:
         """The whole search: points, weights, rows and distances of those kept, and what each round did."""
@@ -296,28 +302,37 @@ class Likely:
 
     def __init__(self, points: Floats, seen: Floats, patterns: Sequence[dict[str, Any]]) -> None:
         self.patterns = patterns
-        self.fitted = []
-        for column in seen.T:
-            there = ~np.isnan(column)
-            x, y = points[there], column[there]
-            middle, spread = float(y.mean()), float(y.std()) or 1.0
-            z = (y - middle) / spread
-            found = []
-            for length in (0.7, 1.5, 3.0):
+        there = ~np.isnan(seen)
+        self.middle = np.nanmean(seen, axis=0)
+        self.spread = np.where(np.nanstd(seen, axis=0) > 0.0, np.nanstd(seen, axis=0), 1.0)
+        z = (seen - self.middle) / self.spread
+        self.fitted: list[tuple[Floats, Floats, float, Floats]] = []  # which patterns, points, length, weights
+        for same in np.unique(there, axis=1).T:  # patterns that could be measured for the same sets, together
+            mine = (there == same[:, None]).all(axis=0)
+            x = points[same]
+            best = np.full(mine.sum(), -np.inf)
+            lengths, weights = np.zeros(mine.sum()), np.zeros((len(x), mine.sum()))
+            for length in LENGTHS:
                 k = _alike(x, x, length)
                 for noise in (0.05, 0.2, 0.6):
                     lower = np.linalg.cholesky(k + noise * np.eye(len(x)))
-                    inner = np.linalg.solve(lower, z)
-                    fit = -0.5 * float(inner @ inner) - float(np.log(np.diag(lower)).sum())
-                    found.append((fit, length, np.linalg.solve(lower.T, inner)))
-            _, length, weights = max(found, key=lambda one: one[0])
-            self.fitted.append((x, length, weights, middle, spread))
+                    inner = np.linalg.solve(lower, z[same][:, mine])
+                    fit = -0.5 * (inner**2).sum(axis=0) - np.log(np.diag(lower)).sum()
+                    better = fit > best
+                    best = np.where(better, fit, best)
+                    lengths = np.where(better, length, lengths)
+                    weights = np.where(better, np.linalg.solve(lower.T, inner), weights)
+            for length in LENGTHS:
+                if (lengths == length).any():
+                    which = np.flatnonzero(mine)[lengths == length]
+                    self.fitted.append((which, x, length, weights[:, lengths == length]))
 
     def expected(self, points: Floats) -> Floats:
         """Each pattern at each point."""
-        return np.stack(
-            [middle + spread * (_alike(points, x, length) @ w) for x, length, w, middle, spread in self.fitted], axis=1
-        )
+        out = np.empty((len(points), len(self.patterns)))
+        for which, x, length, weights in self.fitted:
+            out[:, which] = _alike(points, x, length) @ weights
+        return self.middle + self.spread * out
 
     def __call__(self, points: Floats) -> Floats:
         """Relative chances; never quite 0, so that no part of the ranges is given up."""
@@ -345,20 +360,19 @@ def members(search: Search, found: dict[str, Any]) -> Floats:
     return rows
 
 
-def central(search: Search, rows: Floats) -> int:
-    """The member nearest to the middle of the ensemble, in parts of the ranges, of the half with less distance."""
-    parts = np.stack(
-        [
-            np.log(rows[:, j] / free.low) / math.log(free.high / free.low)
-            if free.log
-            else (rows[:, j] - free.low) / (free.high - free.low)
-            for j, free in enumerate(search.free.values())
-        ],
-        axis=1,
-    )
-    away = np.linalg.norm(parts - np.median(parts, axis=0), axis=1)
-    near = rows[:, -1] <= np.median(rows[:, -1])
-    return int(np.argmin(np.where(near, away, np.inf)))
+def central(search: Search, rows: Floats, lucks: int = 8) -> tuple[dict[str, float], list[float]]:
+    """The middle of the ensemble, each number's median to two digits, and its patterns: means over several lucks.
+
+    No single member is in the middle in all of so many numbers.
+    """
+    medians = np.median(rows[:, : len(search.free)], axis=0)
+    values = {path: float(f"{value:.2g}") for path, value in zip(search.free, medians, strict=True)}
+    found = []
+    for luck in range(lucks):
+        seed = search.content["search"]["seed"] * 1_000_000 + 900_000 + luck
+        runs = {name: histories(setup, values, seed) for name, setup in search.setups.items()}
+        found.append([measured(pattern["measure"], runs, search.setups) for pattern in search.patterns])
+    return values, np.nanmean(found, axis=0).tolist()
 
 
 def ship(search: Search, found: dict[str, Any]) -> None:
@@ -369,7 +383,10 @@ def ship(search: Search, found: dict[str, Any]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(free)
         writer.writerows([f"{value:.{DIGITS}g}" for value in row[: len(free)]] for row in rows)
-    middle = central(search, rows)
+    middle, seen = central(search, rows)
+    away = distance(search.patterns, seen)
+    if away > found["rows"][:, -1].max():
+        raise SystemExit("the middle of the ensemble does not fit: its parts do not go together; search on")
     said = {
         "made_by": "experiments/calibration/calibrate.py",
         "members": len(rows),
@@ -378,7 +395,9 @@ def ship(search: Search, found: dict[str, Any]) -> None:
         "kept": len(found["rows"]),
         "distance": {"least": float(rows[:, -1].min()), "largest": float(rows[:, -1].max())},
         "rounds": found["story"],
-        "central": {"member": middle, **dict(zip(free, rows[middle, : len(free)].tolist(), strict=True))},
+        "central": middle,
+        "central_patterns": dict(zip(search.names, seen, strict=True)),
+        "central_distance": away,
         "seed": search.content["search"]["seed"],
         "patterns_sha256": _sha256(PATTERNS),
         "hypotheses_sha256": _sha256(HYPOTHESES),
