@@ -233,4 +233,4 @@ def test_a_scheduler_that_is_not_there(capsys: pytest.CaptureFixture[str], monke
 def test_without_the_library(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert cli.status(["sweep", "design.yaml", "--out", "out", "--scheduler", "tcp://127.0.0.1:9"]) == 1
-    assert capsys.readouterr().err.splitlines()[-1].endswith("write: pip install 'cej-sim[cluster]'")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("in a copy of the sources: pip install '.[cluster]'")

@@ -147,6 +147,8 @@ class Ledger:
             return {}
         about = {name: json.loads(text) for name, text in self._connection.execute("SELECT name, value FROM about")}
         lacking = [key for key, kind in _ABOUT.items() if not isinstance(about.get(key), kind)]
+        if "shard" not in lacking and [type(number) for number in about["shard"]] != [int, int]:
+            lacking.append("shard")
         if about and lacking:
             raise self.damaged(f"it does not say the {lacking[0]} of the sweep")
         return about

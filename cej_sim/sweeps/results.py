@@ -125,9 +125,10 @@ def checked_part(
         except ValueError:
             raise changed_part(paths[0], f"cell {cell} has another number of rows") from None
         if not same:
-            # Of the two files, the one whose size is another is the one that was changed.
-            changed = paths[1] if cell in more and paths[0].stat().st_size == part.bytes else paths[0]
-            raise changed_part(changed, f"the numbers of cell {cell} are others")
+            if part.probes and paths[1].stat().st_size != part.probe_bytes:
+                raise changed_part(paths[1], f"the probes of cell {cell} are others")
+            beside = ", or those of its probes in the file of the same name," if cell in more else ""
+            raise changed_part(paths[0], f"the numbers of cell {cell}{beside} are others")
     keys = ["cell", "scenario", "run", "month"]
     if arrays and not row_table(design, [cell for cell, _ in cells], arrays).select(keys).equals(rows.select(keys)):
         raise changed_part(paths[0], "a scenario, run or month is another")
@@ -236,10 +237,7 @@ class Sweep:
             raise SweepError(f"{directory} was written by another version of cej_sim, which can read it")
         self.design = stored_design(self.directory, self._about)
         self.plan = Plan(self.design)
-        try:
-            self.shard = Shard(*self._about["shard"])
-        except TypeError as error:
-            raise self._ledger.damaged("it does not say the shard") from error
+        self.shard = Shard(*self._about["shard"])
 
     @property
     def about(self) -> dict[str, Any]:
