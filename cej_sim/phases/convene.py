@@ -34,8 +34,8 @@ probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND; s =
 
 where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
 money per unpaid member (at the start of the month; at least one for each table), naming_kept = mechanisms.naming *
-naming * hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For an
-offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
+naming * hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For
+an offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
 coefficients.lapse (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone
 and those who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
 """
