@@ -53,6 +53,7 @@ STREAMS = {
     "CALLS": "the fraction of the number of invitations in one-to-ones",
     "SURVEY": "the error of an answer to the survey",
     "TIES": "who goes first between equals",
+    "ENDING": "whether a coalition falls apart",
     "ATTRIBUTE": "attributes of the starting population: a stream for each attribute, from this number on",
     "LAYER": "the starting network: ten streams for each of its layers, from this number on",
     "RUNS": "how a seed is split into the keys of its runs",

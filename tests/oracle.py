@@ -728,7 +728,7 @@ class Oracle(mesa.Model):
         for person in self.people:
             person.came, person.present = person.present, False
         unpaid = sum(not person.paid for person in self.members)
-        self.support = rules.convene_take_up * saturating(self.spend[SUPPORTS] / max(1, unpaid), 0.05)
+        self.support = rules.convene_take_up * saturating(self.spend[SUPPORTS] / max(len(self.tables), unpaid), 0.05)
         self.naming_kept = rules.mechanisms_naming * rules.convene_naming * c.hours_kept
 
         offers = []

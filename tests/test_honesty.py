@@ -295,8 +295,9 @@ def test_without_money_and_feedbacks_the_burden_stays(name):
 
 @pytest.mark.parametrize("name", ["collective_impact", "community_led"])
 def test_only_money_or_people_lower_the_burden(name):
-    """With all feedbacks but no money from anywhere, only mobilized people can change something, by policies alone."""
-    eager = {"community.threshold": 0.2, C + "opposition": 0.0, C + "emergence": 0.5, C + "lift": 3.0}
+    """With all feedbacks but neither money nor paid time, only mobilized people can change something, by policies."""
+    eager = {"community.threshold": 0.2, C + "opposition": 0.0, C + "emergence": 0.5, C + "lift": 3.0,
+             M + "insiders": 0.0}  # fmt: skip
     rows = histories(shipped(name, no_money(eager)), 10)
     assert not rows[:, :, COLUMN["service_coverage"]].any()
     won = rows[:, -1, COLUMN["policy_wins"]] > 0.0

@@ -33,9 +33,9 @@ probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND; s =
         - grievance - 0.05 meeting_hours,
 
 where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
-money per unpaid member (at the start of the month; at least one), naming_kept = mechanisms.naming * naming *
-hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For an
-offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
+money per unpaid member (at the start of the month; at least one for each table), naming_kept = mechanisms.naming *
+naming * hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For
+an offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
 coefficients.lapse (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone
 and those who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
 """
@@ -153,7 +153,7 @@ RULES = (
         "How far child care, transport and interpretation that are paid for really help people come.",
         effect=(("affected_attendance", 1),),
         principle=2,
-        source="calibrated: experiments/calibration; a child-care discount trial found no effect on attendance, hence the range includes 0",
+        source="calibrated: experiments/calibration; the range included 0, since a trial found no effect on attendance",
     ),
     Parameter(
         "governance.convene.quorum",
@@ -308,7 +308,7 @@ def convene(
         offered[i] = False
         if member[i] and not paid[i]:
             unpaid += 1.0
-    support = rules.convene_take_up * saturating(spend[SUPPORTS] / max(unpaid, 1.0), 0.05)
+    support = rules.convene_take_up * saturating(spend[SUPPORTS] / max(unpaid, tables), 0.05)
     naming = rules.mechanisms_naming * rules.convene_naming * c.hours_kept
     rule = rules.convene_invitation
     joined = 0
