@@ -214,7 +214,7 @@ def test_every_number_is_screened_or_left_out_for_a_reason():
     numbers = {path for path, one in PARAMETERS.items() if one.kind in ("number", "count")}
     expected = {path for path in numbers - stated if not path.startswith("mechanisms.")} - set(LEFT_OUT)
     assert {path for path in factors if path in PARAMETERS} == expected
-    assert factors - set(PARAMETERS) == {f"issues.{one}" for one in ("structural", "severity", "skew", "regrowth")}
+    assert factors - set(PARAMETERS) == {f"issues.{one}" for one in ("structural", "skew", "regrowth")}
     assert all(factor.low <= PARAMETERS[factor.path].default <= factor.high for factor in design.factors
                if factor.path in PARAMETERS and PARAMETERS[factor.path].default)  # fmt: skip
 

@@ -403,10 +403,10 @@ def test_unequal_money_may_be_asked_for() -> None:
 
 def test_numbers_of_issues_can_be_set_everywhere() -> None:
     design = made("set: {issues.structural: .5}\ncells:\n  - {}\n  - set: {issues.structural: .8}\n  - set:\n"
-                  "      issues.severity: 1.2\n", "list")  # fmt: skip
+                  "      issues.skew: .2\n", "list")  # fmt: skip
     cells = [Plan(design).scenarios(cell)["community_led"].issues for cell in range(3)]
     assert [{issue.structural for issue in issues} for issues in cells] == [{0.5}, {0.8}, {0.5}]
-    assert {issue.severity for issue in cells[2]} == {1.2}
+    assert {issue.skew for issue in cells[2]} == {0.2}
     assert Plan(design).label(0) == "as the scenarios are"
 
 
