@@ -31,9 +31,9 @@ where held = m / (m + load) with m = money of the next month + volunteers' work 
 what holding together takes (volunteers and load: coordinate.py); kept = mean over members but the backbone of
 (engagement if paid, else trust) for those who came and 0 for those who did not (0 without members). Few hands and
 little money end a coalition whose members stay away or no longer believe in it; where either is there, hardly.
-Factors, not terms, because coalitions outlive their grants where commitment lasts (Feinberg, Bontempo and Greenberg
-2008). Grant and money are 0 at once; from the next month on nobody has a seat or comes, no table decides, spends or
-weighs (``disband``), and the world goes on without it. Numbers: design and assumed.
+Factors, not terms: either means or commitment can hold a coalition together. Grant and money are 0 at once; from
+the next month on nobody has a seat or comes, no table decides, spends or weighs (``disband``),
+and the world goes on without it. Numbers: design and assumed.
 """
 
 from __future__ import annotations
