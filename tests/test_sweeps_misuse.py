@@ -240,7 +240,7 @@ def test_a_stopped_sweep_puts_down_no_cell(here: Path) -> None:
         import cells
         import test_sweeps_engine as those
         from cej_sim.sweeps import runner
-        design = replace(those.grid(2), time_limit=4.0)
+        design = replace(those.grid(2), time_limit=8.0)
         print("begun", flush=True)
         done = runner.sweep(design, "out", workers=2, compute=cells.sleepy)
         print(done.ledger.counts(), flush=True)
@@ -253,7 +253,7 @@ def test_a_stopped_sweep_puts_down_no_cell(here: Path) -> None:
         assert time.monotonic() < until
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGSTOP)
-    time.sleep(7.0)
+    time.sleep(12.0)
     os.killpg(process.pid, signal.SIGCONT)
     out, err = process.communicate(timeout=60)
     assert out == "(2, 0)\n", err
