@@ -739,10 +739,11 @@ def test_ten_copies_are_one_copy_within_sampling_error(name):
     """Ten disjoint copies of a community, each with its own table, against as many single ones, with other seeds.
 
     Standard errors of the difference of two independent means; 4 of them are passed by chance once in 200 such tables.
-    The months lie before the first renewal: from then on most of the variance is whether there is a grant.
+    The months lie before the first renewal: from then on most of the variance is whether there is a grant. Likewise
+    nothing falls apart here, since ten copies in one coalition share its fate; see the next test.
     """
     copies, runs, months = 10, 40, (6, 12, 24, 36)
-    scenario = shipped(name, {"community.tables": 1})
+    scenario = shipped(name, {"community.tables": 1, "mechanisms.falling_apart": 0.0})
     one = histories(scenario, copies * runs, seed=100)[:, months, :]
     ten = histories(times(scenario, copies), runs, seed=200, disjoint=True)[:, months, :]
     ten[:, :, COLUMN["institution_exits"]] /= copies
@@ -755,3 +756,19 @@ def test_ten_copies_are_one_copy_within_sampling_error(name):
     for metric in CURVED:
         column = COLUMN[metric]
         assert (np.abs(difference[:, column]) + 2.0 * error[:, column] < 0.02).all(), (metric, difference[:, column])
+
+
+@pytest.mark.slow
+def test_ten_copies_fall_apart_like_one():
+    """The chance to fall apart is one of means and shares: a coalition of ten tables ends as soon as one of one table.
+
+    Endings are made likely, so that there is something to see; 4 standard errors of the difference, as above.
+    """
+    values = {"community.tables": 1, "coefficients.ending": 0.1, "mechanisms.judgment": 0.0}
+    scenario = shipped("coalition_action_theory", values)
+    alive = COLUMN["alive"]
+    one = histories(scenario, 300, seed=100)[:, 24, alive]
+    ten = histories(times(scenario, 10), 60, seed=200, disjoint=True)[:, 24, alive]
+    assert 0.1 < one.mean() < 0.9
+    error = np.sqrt(one.var(ddof=1) / len(one) + ten.var(ddof=1) / len(ten))
+    assert abs(ten.mean() - one.mean()) <= 4.0 * error

@@ -286,7 +286,7 @@ def test_failed_cells_show_in_the_exit_status(
     out, err = capsys.readouterr()
     assert "3 of 4 cells done, 1 failed" in out
     assert "  cell 3 (Residents 14, How decisions are made majority): ValueError: the votes add up to nothing" in out
-    assert err.splitlines()[-1] == "To try the failed cells again: cej-sim retry out"
+    assert err.splitlines()[-1] == "To try the failed cell again: cej-sim retry out"
     assert cli.status(["sweep", "design.yaml", "--out", "out"]) == 1
     assert "nothing is left to compute" in capsys.readouterr().out
     (here / "mended").touch()
