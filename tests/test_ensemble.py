@@ -176,6 +176,7 @@ def test_a_missing_file_and_a_table_of_something_else(tmp_path):
 # The command line
 
 
+@pytest.mark.slow
 def test_the_command_line_says_what_it_did(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     written(tmp_path, "coefficients.hazard\n.02\n.05\n")

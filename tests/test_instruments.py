@@ -295,6 +295,7 @@ def test_the_command_asks(desk: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert not Path("here/survey.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_bundle_holds_the_survey_and_how_to_ask_again(desk: Path) -> None:
     command = ["compare", "--runs", "1", "--months", "6", "--survey", "6,3", "--out", "here", "--bundle", "all.zip"]
     assert cli.status(command) == 0

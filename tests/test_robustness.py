@@ -247,6 +247,7 @@ def test_numbers_are_ranked_by_their_share_of_the_largest_effect():
 # Scripts
 
 
+@pytest.mark.slow
 def test_findings_of_a_sweep(tmp_path):
     path = in_small("design.yaml", tmp_path, 2)
     text = path.read_text(encoding="utf-8")
@@ -269,6 +270,7 @@ def test_findings_of_a_sweep(tmp_path):
     assert "holds no sweep" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_verdicts_side_by_side(tmp_path):
     sweeps = []
     for name in ("mirrored.yaml", "critic.yaml"):
@@ -296,6 +298,7 @@ def test_verdicts_side_by_side(tmp_path):
     assert "--names" in same.stderr
 
 
+@pytest.mark.slow
 def test_the_real_network_against_generated_ones(tmp_path):
     told = os.environ.get("CEJ_SIM_DATA")
     data = Path(told or ROOT.parent / "shared" / "data")

@@ -64,6 +64,7 @@ WRITTEN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", SMALL)
 def test_a_study_runs_and_writes_its_files(study, tmp_path):
     out, figures = tmp_path / "out", tmp_path / "figures"

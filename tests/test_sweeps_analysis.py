@@ -944,6 +944,7 @@ def test_wide_sobol_intervals_are_remarked() -> None:
     assert any(remark.startswith("Enough samples? 2 of 2 intervals of ST") for remark in found.remarks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trajectories", "least"), [(12, 0.9), (30, 0.92)])
 def test_intervals_of_mu_star_cover(trajectories, least) -> None:
     """Of 100 t intervals 93 to 96 hold mu* of Sobol's G function; a bootstrap over 12 paths does 90 times."""

@@ -160,6 +160,7 @@ def test_a_sweep_by_the_command_line(capsys: pytest.CaptureFixture[str]) -> None
     assert "the same numbers" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_changed_number_does_not_reproduce(capsys: pytest.CaptureFixture[str]) -> None:
     design = replace(grid(3), runs=2)
     filled("out", design)  # numbers that the model does not give
@@ -296,6 +297,7 @@ def test_failed_cells_show_in_the_exit_status(
     assert "no cell has failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_work_stop_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry) != Path(__file__).parent])

@@ -186,6 +186,7 @@ def test_mistakes_about_sets_are_told(text: str, wanted: str) -> None:
     assert re.match(wanted, problems(text))
 
 
+@pytest.mark.slow
 def test_the_same_numbers_however_a_sweep_is_computed() -> None:
     design = made(GRID.replace("runs: 4", "runs: 1"))
     whole = runner.sweep(design, "whole", workers=2)
@@ -384,6 +385,7 @@ def test_from_design_to_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert "leave them out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_never_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     runner.sweep(replace(made(), ensemble=None), "out", workers=1, compute=broken)
     said = analyzed(capsys)

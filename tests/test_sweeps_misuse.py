@@ -232,6 +232,7 @@ def test_time_that_stood_still_is_nobody_s(monkeypatch: pytest.MonkeyPatch) -> N
     assert [turns.end(1.0) for _ in range(3)] == [0.0, 48.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_stopped_sweep_puts_down_no_cell(here: Path) -> None:
     code = """

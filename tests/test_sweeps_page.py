@@ -473,6 +473,7 @@ def test_what_fails_leaves_the_analysis_before_it(directory, monkeypatch, capsys
     assert {path.name for path in directory.iterdir()} == {"analysis"}
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_renames_is_mended_by_the_next_analysis(directory, monkeypatch, capsys) -> None:
     """Killed after each rename, by a signal that no program can catch: an old or the new page is there in the end."""
     monkeypatch.setattr(figures, "pictures", lambda *_: iter(()))
