@@ -120,6 +120,7 @@ def test_broken_files_are_broken_under_the_schema(file):
         assert not is_valid(text)
 
 
+@pytest.mark.slow
 def test_enough_broken_files_are_looked_at():
     single = ("wrong_values", "unknown_keys", "wrong_place", "groups", "issues_as_word", "version_newer", "expect")
     assert {file.stem for file in broken_files()} >= set(single)
@@ -241,6 +242,7 @@ def test_every_rule_is_there_with_its_value_label_and_bounds(mine):
         assert f"{parameter.label}: " in text
 
 
+@pytest.mark.slow
 def test_any_single_line_may_be_uncommented(mine, monkeypatch):
     """Each rule by itself; the extended scenario is read once, to be quick."""
     text = mine.read_text(encoding="utf-8")

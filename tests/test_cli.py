@@ -80,6 +80,7 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert said["seed"] == 4
 
 
+@pytest.mark.slow
 def test_compare_without_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["compare", "--runs", "2", "--months", "3"]) == 0
     assert "Collective Impact" in capsys.readouterr().out
@@ -139,6 +140,7 @@ def test_check_says_what_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1].startswith("bad.yaml:7:17: funder.grant")
 
 
+@pytest.mark.slow
 def test_unequal_budgets_are_compared_where_one_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["compare", "old.yaml", "rich.yaml", "--runs", "1", "--months", "3"]
     assert cli.status([*command, "--allow-unequal-budgets"]) == 0

@@ -119,6 +119,7 @@ def test_the_usual_cache_directories_are_used(tmp_path):
     assert cache_used(XDG_CACHE_HOME=tmp_path / "xdg", HOME=tmp_path) == tmp_path / "xdg" / name
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path, unwritable):
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -118,6 +118,7 @@ def test_a_survey_asks_the_people_of_the_same_runs():
     pd.testing.assert_frame_equal(mine, alone)
 
 
+@pytest.mark.slow
 def test_results_say_what_their_intervals_carry():
     result = compare(small("collective_impact"), small("community_led"), runs=3, ensemble=SETS)
     (remark,) = result.provenance["warnings"]

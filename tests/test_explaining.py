@@ -464,6 +464,7 @@ def test_only_words_differ():
     assert "Only words" not in same
 
 
+@pytest.mark.slow
 @given(any_scenario(months=24), any_scenario(months=30))
 @NO_TIME_LIMIT
 def test_every_differing_rule_is_named(a, b):

@@ -217,6 +217,7 @@ def test_an_answer_by_hand(state: tuple[State, np.uint64]) -> None:
     assert answers["trust_2"].iloc[0] == 5 - min(4, max(0, int(agrees * 5.0)))
 
 
+@pytest.mark.slow
 def test_asking_changes_nothing_and_answers_stay_whatever_the_batch(both: runs.Comparison, tmp_path: Path) -> None:
     whole = both.survey(24, 12)
     pd.testing.assert_frame_equal(both.survey(12, 24, threads=1), whole)
@@ -284,6 +285,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_asks(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "community_led", "--runs", "2", "--months", "12", "--survey", "12,6", "--out", "here"]
     assert cli.status(command) == 0

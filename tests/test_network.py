@@ -278,6 +278,7 @@ def measures(family: str, part: network._Family) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degree", [6.0, 7.3])
 @pytest.mark.parametrize("family", ["small_world", "stochastic_blocks", "preferential_attachment"])
 def test_own_generators_agree_with_networkx(family, degree):

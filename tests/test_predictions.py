@@ -165,6 +165,7 @@ def test_words_fit_a_terminal_of_100_columns() -> None:
 # In commands and in Python
 
 
+@pytest.mark.slow
 def test_compare_judges_what_is_in_the_command(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     assert cli.status(["compare", "old.yaml", str(here / "new.yaml"), *QUICK, "--out", "out"]) == 0
     out, err = capsys.readouterr()
@@ -183,6 +184,7 @@ def test_compare_judges_what_is_in_the_command(capsys: pytest.CaptureFixture[str
     assert "surprise" in page
 
 
+@pytest.mark.slow
 def test_compare_says_which_scenario_to_add(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["compare", "new.yaml", "new.yaml", *QUICK, "--months", "3", "--out", "out"]) == 0
     err = capsys.readouterr().err
@@ -190,6 +192,7 @@ def test_compare_says_which_scenario_to_add(capsys: pytest.CaptureFixture[str]) 
     assert pd.read_csv("out/predictions.csv")["verdict"].unique().tolist() == ["not compared"]
 
 
+@pytest.mark.slow
 def test_run_runs_the_other_scenario_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["run", "new.yaml", *QUICK, "--months", "20", "--out", "run"]) == 0
     out, err = capsys.readouterr()
@@ -232,6 +235,7 @@ def test_predictions_change_no_number() -> None:
     assert cej_sim.simulate(new, runs=1, months=3).predictions["verdict"].tolist() == ["not compared"] * 2
 
 
+@pytest.mark.slow
 def test_a_result_without_predictions_removes_the_old_file() -> None:
     old, new = cej_sim.load("old.yaml"), cej_sim.load("new.yaml")
     assert "predictions.csv" in {path.name for path in cej_sim.compare(old, new, runs=1, months=3).save("out")}
@@ -263,6 +267,7 @@ def family() -> list[str]:
     return ["class/other.yaml", "class/mine.yaml"]
 
 
+@pytest.mark.slow
 def test_a_bundle_unpacks_and_runs_to_the_same_numbers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +343,7 @@ def test_what_a_bundle_never_overwrites(name: str, words: str, capsys: pytest.Ca
     assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -399,6 +405,7 @@ def test_only_what_was_read_without_a_mistake_is_packed(
     assert not Path("results").exists()
 
 
+@pytest.mark.slow
 def test_a_bundle_names_no_folder_of_the_computer(here: Path) -> None:
     Path("room.yaml").write_text("kinds: {residents: neighbors}\n")
     for folder in ("first", "second"):
@@ -446,6 +453,7 @@ def test_a_damaged_archive_is_no_bundle(here: Path) -> None:
     assert not bundle.is_bundle(Path("a.zip"))
 
 
+@pytest.mark.slow
 def test_results_are_told_even_if_the_bundle_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -493,6 +501,7 @@ def test_labels_are_shown_and_change_no_number(capsys: pytest.CaptureFixture[str
     assert Path("plain/comparison.png").read_bytes() != Path("room/comparison.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_labels_in_a_run_and_its_picture(capsys: pytest.CaptureFixture[str]) -> None:
     Path("room.yaml").write_text(ROOM)
     assert cli.status(["run", "new.yaml", *QUICK, "--months", "12", "--labels", "room.yaml"]) == 0

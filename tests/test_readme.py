@@ -108,6 +108,7 @@ def test_there_is_something_to_do():
     assert {block.file for block in BLOCKS} >= {"few_votes.yaml", "edges.csv", "nodes.csv", "ours.yaml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", PYTHON)
 def test_python(position, desk, monkeypatch):
     """Every Python block runs on its own, if need be with a sweep; a text block behind it is what it prints."""
@@ -168,6 +169,7 @@ def test_the_table_of_phases_is_the_codes_own():
         assert f"[{name}](cej_sim/phases/{name}.py)" in TEXT
 
 
+@pytest.mark.slow
 def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     both = cej_sim.compare(cej_sim.load("community_led"), cej_sim.load(desk / "my_guess.yaml"), runs=2, months=3)
     both.with_survey(2).save(tmp_path)

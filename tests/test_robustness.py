@@ -316,6 +316,7 @@ def test_the_real_network_against_generated_ones(tmp_path):
         assert "ITPC" not in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_without_its_data_the_study_says_where_it_looked(tmp_path):
     done = run(HERE / "indiana.py", "--data", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 2

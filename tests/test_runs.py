@@ -333,6 +333,7 @@ def test_what_the_provenance_says(saved: Path) -> None:
         assert hashlib.sha256((saved / name).read_bytes()).hexdigest() == digest
 
 
+@pytest.mark.slow
 def test_only_our_own_results_are_overwritten(both: runs.Comparison, saved: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(saved, out)

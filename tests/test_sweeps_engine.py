@@ -114,6 +114,7 @@ def started(*arguments: str, code: str | None = None, **more: object) -> subproc
 # The real thing
 
 
+@pytest.mark.slow
 def test_a_sweep_by_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["sweep", "design.yaml", "--out", "out", "--workers", "2"]) == 0
     out, err = capsys.readouterr()
@@ -223,6 +224,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, cell: int) -> str:
     }[cell]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell",
     [computing.KILLS, *(pytest.param(c, marks=SLOW) for c in (computing.RAISES, computing.ENDS, computing.HANGS))],
@@ -248,6 +250,7 @@ def test_a_failure_is_reproduced_and_no_cell_takes_the_command_with_it(
     assert runner.reproduce("out", cell).lines[1:3] == [f"when the sweep ran, it failed: {error}", "now it is computed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "cell"),
     [
@@ -340,6 +343,7 @@ def test_what_is_half_done_can_be_analyzed(capsys: pytest.CaptureFixture[str]) -
     assert "7 cells of 12 not computed yet" in Path("out/analysis/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_half_done_can_be_read(here: Path) -> None:
     """After Ctrl-C, the tables that outsiders read say what is there."""
     code = """

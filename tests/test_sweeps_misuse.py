@@ -305,6 +305,7 @@ def test_too_few_files_may_be_open() -> None:
 # Network files
 
 
+@pytest.mark.slow
 def test_network_files_of_the_same_name(here: Path) -> None:
     for folder, weight in (("a", 1), ("b", 3)):
         (here / folder).mkdir()
@@ -429,6 +430,7 @@ def test_unset_factors_have_the_value_that_was_used() -> None:
     assert table["old:governance.decide.rule"].iloc[0] == cej_sim.load("old.yaml")["governance.decide.rule"]
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     filled("out", engine.cej_sim_design(), [0, 1, 2])
     before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}

@@ -409,6 +409,7 @@ def directory(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_folder_holds_everything(directory, capsys) -> None:
     assert cli.status(["analyze", str(directory)]) == 0
     told = capsys.readouterr()
