@@ -89,7 +89,7 @@ class State(NamedTuple):
     score: Floats  # (N,)
     pool: Floats  # (N,)
     offered: NDArray[np.bool_]  # (N,)
-    luck: Floats  # (N,) of those present: this month's draw that settles ties between equals
+    luck: Floats  # (N,) this month's draw that settles ties between equals, where a rule asks for it
     held_in: NDArray[np.int64]  # (neighborhoods + 1,)
     # Ties
     indptr: NDArray[np.int64]  # (N + 1,)
