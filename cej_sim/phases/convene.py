@@ -312,7 +312,8 @@ def convene(
 ):  # fmt: skip
     """Offer free seats, settle who comes, and which tables have a quorum.
 
-    ``score``, ``pool`` and ``pull`` (N,) floats, ``offered`` (N,) bools and ``held_in`` (neighborhoods + 1,) are scratch.
+    ``score``, ``pool`` and ``pull`` (N,) floats, ``offered`` (N,) bools and ``held_in`` (neighborhoods + 1,) are
+    scratch.
     """
     n = kind.size
     tables = table_start.size - 1
