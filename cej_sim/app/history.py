@@ -300,11 +300,11 @@ def show(
     own = None if pool is not None else ThreadPoolExecutor(usable_processors() if threads is None else threads)
     crew: Executor = pool if pool is not None else own  # type: ignore[assignment]
     histories: list[Future[History]] = []
-    others: list[Future[None]] = []
+    tasks: list[Future[Any]] = []
     try:
         histories = [crew.submit(shown, place) for place in range(len(sides))]
-        others = [crew.submit(ordinary, place, number) for number in range(runs) for place in range(len(sides))]
-        tasks: list[Future[Any]] = [*histories, *others]
+        tasks += histories
+        tasks += [crew.submit(ordinary, place, number) for number in range(runs) for place in range(len(sides))]
         waiting = set(tasks)
         while waiting and not stop.is_set():
             done, waiting = wait(waiting, timeout=0.05, return_when=FIRST_EXCEPTION)
@@ -313,7 +313,7 @@ def show(
         if stop.is_set():
             raise GivenUp
     finally:
-        for task in [*histories, *others]:
+        for task in tasks:
             task.cancel()
         if own is not None:
             own.shutdown(wait=True)
