@@ -79,7 +79,7 @@
     };
 
     function key() {
-      return el("ul", { class: "cej-key cej-tablekey" },
+      return el("ul", { class: "cej-key cej-tablekey", "data-print": "" },
         [0, 1, 2, 3].map((kind) => el("li", null, player.swatch(kind), t("player.kinds." + CEJ.KINDS[kind]))),
         el("li", null, t("player.network.key")));
     }
@@ -91,7 +91,7 @@
         const size = Math.min(surface.w, surface.h) / 2 - 8;
         half.sx = Math.max(10, Math.min(surface.w / 2 - 8, size * 1.45));
         half.sy = Math.max(10, size - 1.3 * player.em);
-        half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0125);
+        half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0155);
         if (changed) half.pictures = [];
         half.seen = null;
       }
@@ -124,8 +124,8 @@
           ctx.moveTo(cx + half.sx * x[a[e]], cy + half.sy * y[a[e]]);
           ctx.lineTo(cx + half.sx * x[b[e]], cy + half.sy * y[b[e]]);
         }
-        ctx.strokeStyle = "rgba(60,70,86," + (0.1 + 0.075 * step) + ")";
-        ctx.lineWidth = 0.5 + 0.36 * step;
+        ctx.strokeStyle = "rgba(70,80,98," + (0.07 + 0.07 * step) + ")";
+        ctx.lineWidth = 0.5 + 0.34 * step;
         ctx.stroke();
       }
       for (const circle of layout.circles) {

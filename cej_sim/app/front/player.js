@@ -51,10 +51,10 @@
     const heads = el("div", { class: "cej-heads" });
     const stage = el("div", { class: "cej-stage" });
     const beside = el("aside", { class: "cej-beside", "aria-label": t("player.beside"), hidden: true });
-    const middle = el("div", { class: "cej-middle" }, stage, beside);
+    const middle = el("div", { class: "cej-middle" }, el("div", { class: "cej-main" }, heads, stage), beside);
     const time = el("div", { class: "cej-time" });
     const note = el("p", { class: "cej-note" });
-    root.replaceChildren(el("div", { class: "cej-top" }, tabs, tools), heads, middle, time, note);
+    root.replaceChildren(el("div", { class: "cej-top" }, tabs, tools), middle, time, note);
     const announce = CEJ.announcer(root);
     const card = el("div", { class: "cej-card", role: "dialog", "aria-label": t("player.card"), hidden: true });
     root.append(card);
@@ -178,11 +178,11 @@
       clearTimeout(settle);
       settle = setTimeout(() => {
         if (playing || stopped) return;
-        if (reported !== month) {
-          reported = month;
-          announce(t("player.month", { month }) + ". " + player.show.sides.map((s) => player.letter(s.place) + ": " + player.caption(s.place, month)).join(" "));
-          if (on.month) on.month(month);
-        }
+        const m = player.month();
+        if (reported === m) return;
+        reported = m;
+        announce(player.show.sides.map((side) => side.letter + ": " + player.caption(side.place, m)).join(". "));
+        if (on.month) on.month(m);
       }, SETTLED);
     }
 
@@ -535,13 +535,37 @@
 
     // Pictures and numbers of the player itself
 
+    /** Draw the words inside an element where they stand on the page, moved by dx and dy. */
+    function printed(ctx, node, dx, dy) {
+      if (!node.getClientRects().length) return;
+      const style = (of) => {
+        const { fontWeight, fontSize, fontFamily, color } = getComputedStyle(of);
+        ctx.font = fontWeight + " " + fontSize + " " + fontFamily;
+        ctx.fillStyle = color;
+        return parseFloat(fontSize);
+      };
+      if (node.tagName === "SELECT") {
+        style(node);
+        const at = node.getBoundingClientRect();
+        return ctx.fillText(CEJ.shortened(ctx, node.selectedOptions[0].textContent, at.width), at.left + dx + 3, at.top + dy + 3);
+      }
+      const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), range = document.createRange();
+      while (walker.nextNode()) {
+        const text = walker.currentNode, size = style(text.parentNode);
+        range.selectNodeContents(text);
+        const at = range.getBoundingClientRect();
+        if (!at.width) continue;
+        const lines = at.height > 1.9 * size ? CEJ.wrapped(ctx, text.textContent, at.width + 2) : [text.textContent];
+        lines.forEach((line, n) => ctx.fillText(line, at.left + dx, at.top + dy + 0.1 * size + (n * at.height) / lines.length));
+      }
+    }
+
     /** A PNG of what is seen: titles, captions, every canvas of the view, and what to know about it. */
     player.png = function () {
       const ratio = Math.max(2, window.devicePixelRatio || 1), pad = 20, em = player.em;
-      const view = views[options.view];
-      const box = middle.getBoundingClientRect();
+      const box = stage.getBoundingClientRect(), right = beside.hidden ? box.right : beside.getBoundingClientRect().right;
       const headHeight = 4.6 * em, footHeight = 2.4 * em;
-      const out = CEJ.offscreen(box.width + 2 * pad, headHeight + box.height + footHeight + 2 * pad, ratio);
+      const out = CEJ.offscreen(right - box.left + 2 * pad, headHeight + box.height + footHeight + 2 * pad, ratio);
       const ctx = out.ctx, { show } = player;
       ctx.fillStyle = CEJ.colors.paper;
       ctx.fillRect(0, 0, out.w, out.h);
@@ -558,15 +582,8 @@
         const at = canvas.getBoundingClientRect();
         if (at.width && at.height) ctx.drawImage(canvas, pad + at.left - box.left, pad + headHeight + at.top - box.top, at.width, at.height);
       };
-      if (view.words) {
-        for (const node of view.el.querySelectorAll("[data-print]")) {
-          const at = node.getBoundingClientRect(), style = getComputedStyle(node);
-          ctx.font = style.fontWeight + " " + style.fontSize + " " + style.fontFamily;
-          ctx.fillStyle = style.color;
-          CEJ.wrapped(ctx, node.textContent, Math.max(40, at.width + 2)).forEach((line, n) => ctx.fillText(line, pad + at.left - box.left, pad + headHeight + at.top - box.top + n * parseFloat(style.fontSize) * 1.3));
-        }
-      }
-      middle.querySelectorAll("canvas.cej-canvas").forEach(put);
+      for (const node of middle.querySelectorAll("[data-print]")) printed(ctx, node, pad - box.left, pad + headHeight - box.top);
+      middle.querySelectorAll("canvas").forEach(put);
       ctx.font = CEJ.font(0.8 * em);
       ctx.fillStyle = CEJ.colors.soft;
       ctx.fillText(CEJ.shortened(ctx, note.textContent, out.w - 2 * pad), pad, out.h - pad - em);
