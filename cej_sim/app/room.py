@@ -19,6 +19,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,15 @@ from cej_sim.app.share import ShareError, Shown, Side
 from cej_sim.app.turns import Turns
 from cej_sim.metrics import METRICS
 from cej_sim.reading import load, read_text, shipped
-from cej_sim.runs import ComparisonWarning, RequestError, compare, comparison_remarks, simulate, unique_names
+from cej_sim.runs import (
+    ComparisonWarning,
+    RequestError,
+    common_months,
+    compare,
+    comparison_remarks,
+    simulate,
+    unique_names,
+)
 from cej_sim.scenario import Scenario
 
 #: The two scenarios that the room opens with.
@@ -41,6 +50,8 @@ OPENING = ("collective_impact", "community_led")
 RUNS = 30
 #: Runs of the first answer to a lever; the rest follow.
 FIRST_RUNS = 6
+#: Answers that are kept for whoever asks the same.
+KEPT = 24
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,9 @@ class Room:
         self.language = language
         self.limits = limits or Limits()
         self.turns = Turns(workers, self.limits.seconds)
-        self._answers: OrderedDict[tuple[Any, ...], str] = OrderedDict()
+        self._crew = ThreadPoolExecutor(workers, thread_name_prefix="room")
+        self._answers: OrderedDict[Any, str] = OrderedDict()
+        self._shows: OrderedDict[Any, history.Show] = OrderedDict()
         self._lock = threading.Lock()
 
     def start(self) -> dict[str, Any]:
@@ -130,31 +143,61 @@ class Room:
         Raises:
             RequestError: If a community cannot be built.
         """
-        key = (tuple((one.hash(), one.name, one.title) for one in sides), seed, runs)
+        key = _key(sides, seed, runs)
         with self._lock:
             found = self._answers.get(key)
-            if found is not None:
-                self._answers.move_to_end(key)
-                return found
-        show = history.show(sides, seed=seed, runs=runs, stop=stop)
-        if show is None or (stop is not None and stop.is_set()):
+        if found is not None:
+            return found
+        months = common_months(unique_names(sides))
+        try:
+            shows = [self._side(one, seed, runs, months, stop) for one in sides]
+        except history.GivenUp:
             return None
-        made = json.dumps(show.payload(), separators=(",", ":"), allow_nan=False)
-        with self._lock:
-            self._answers[key] = made
-            while len(self._answers) > 24:
-                self._answers.popitem(last=False)
+        together = history.Show(
+            tuple(one.sides[0] for one in shows), seed, 0, np.concatenate([one.monthly for one in shows])
+        )
+        made = json.dumps(together.payload(), separators=(",", ":"), allow_nan=False)
+        self._keep(self._answers, key, made)
         return made
+
+    def _side(
+        self, scenario: Scenario, seed: int, runs: int, months: int, stop: threading.Event | None
+    ) -> history.Show:
+        """The history of one side and its runs; a lever mostly moves one side, and the other is still known."""
+        key = (_key([scenario], seed, runs), months)
+        with self._lock:
+            found = self._shows.get(key)
+        if found is None:
+            found = history.show([scenario], seed=seed, runs=runs, months=months, stop=stop, pool=self._crew)
+            self._keep(self._shows, key, found)
+        return found
+
+    def _keep(self, kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+        """Keep an answer; the oldest ones are forgotten."""
+        with self._lock:
+            kept[key] = value
+            kept.move_to_end(key)
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
 
     def known(self, sides: Sequence[Scenario], seed: int, runs: int) -> bool:
         """Whether these histories were just computed."""
-        key = (tuple((one.hash(), one.name, one.title) for one in sides), seed, runs)
         with self._lock:
-            return key in self._answers
+            return _key(sides, seed, runs) in self._answers
+
+    def first(self) -> str | None:
+        """The histories that the room opens with."""
+        return self.payload([self.offered[side.name] for side in self.opening.sides], self.opening.seed, RUNS)
 
     def close(self) -> None:
         """End the pool."""
         self.turns.close()
+        self._crew.shutdown(wait=False, cancel_futures=True)
+
+
+def _key(sides: Sequence[Scenario], seed: int, runs: int) -> tuple[Any, ...]:
+    """Equal for what gives the same bytes."""
+    return tuple((one.hash(), one.name, one.title) for one in sides), seed, runs
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -242,6 +243,7 @@ class Doors:
         self.local = host in _LOCAL_NAMES
         self.assets = assets
         self.open = 0
+        self.html: str | None = None
         self.files = {
             "room.js": ("text/javascript; charset=utf-8", front.script(front.ROOM).encode()),
             "room.css": ("text/css; charset=utf-8", front.style(front.ROOM).encode()),
@@ -268,7 +270,7 @@ class Doors:
         @contextlib.asynccontextmanager
         async def lifespan(application: Any) -> Any:
             async with theirs.lifespan(application):
-                # What is asked for first is computed before anybody asks.
+                self.room.turns.ask(self, "first", lambda stop: self.room.first())  # before anybody asks
                 yield
             self.room.close()
 
@@ -301,8 +303,9 @@ class Doors:
         from solara.server import server as theirs
         from starlette.responses import HTMLResponse
 
-        content = theirs.read_root("/", "")
-        response = HTMLResponse(self.dressed(content or ""))
+        if self.html is None:
+            self.html = self.dressed(theirs.read_root("/", "") or "")
+        response = HTMLResponse(self.html)
         known = theirs.get_session_id_cookie(request.cookies)
         if not known:
             response.set_cookie(
@@ -322,6 +325,19 @@ class Doors:
             raise ServerError(
                 "this version of Solara makes another kind of page; install one that pyproject.toml allows"
             )
+        # Its frame is never seen: its styles would only reach ours, and hold up the first sight.
+        content = re.sub(r"<link [^>]*rel=\"stylesheet\"[^>]*>(</link>)?", "", content)
+        content = re.sub(
+            r"<style(?![^>]*jupyter-theme-css)[^>]*(solara-template-css|pre-render-theme)[^>]*>.*?</style>",
+            lambda found: '<style id="pre-render-theme"></style>' if "pre-render-theme" in found[1] else "",
+            content,
+            flags=re.DOTALL,
+        )
+        content = re.sub(
+            r'<meta name="viewport"[^>]*>',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            content,
+        )
         texts = self.room.start()["texts"]
         base = f"/room/{self.version}"
         content = content.replace("<html>", f'<html lang="{escape(self.room.language)}">', 1)
@@ -347,9 +363,15 @@ class Doors:
 
     async def file(self, request: Any) -> Any:
         """Our script, style and words; a browser may keep them, for their address changes with them."""
+        import anyio
         from starlette.responses import Response
 
-        found = self.files.get(request.path_params["name"])
+        name = request.path_params["name"]
+        if name == "first.json":
+            made = await anyio.to_thread.run_sync(self.room.first)
+            found = None if made is None else ("application/json", made.encode())
+        else:
+            found = self.files.get(name)
         if found is None:
             return Response(status_code=404)
         kind, content = found
