@@ -45,9 +45,12 @@ class Bridge(ipyvue.VueTemplate):
     ipyvue's own handler would create any widget, and call any method, that a message names. This one knows one event.
     """
 
-    template = traitlets.Unicode(_TEMPLATE).tag(sync=True)
     events = traitlets.List(traitlets.Unicode(), default_value=["say"], allow_none=True).tag(sync=True)
     listener: Any = None
+
+    @traitlets.default("template")
+    def _default_template(self) -> Any:
+        return ipyvue.Template(template=_TEMPLATE)
 
     def _handle_event(self, _: Any, content: Any, buffers: Any) -> None:
         """Take a message of the browser."""

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cej_sim.app.room import Limits
     from cej_sim.scenario import Scenario
+
+_LOG = logging.getLogger(__name__)
 
 #: The address that is only reached from this computer.
 LOCAL = "127.0.0.1"
@@ -439,6 +442,7 @@ class Guarded:
             if text is None and message.get("bytes") is not None:
                 text = _json_of(message["bytes"])
             if flooded or text is None or len(text) > self._limits.message * 1.4 or not passes(text):
+                print("REFUSED",text[:500] if text else message,flush=True);_LOG.info("a connection was closed for what it sent: %.300s", text)
                 return {"type": "websocket.disconnect", "code": 1008}
             return message
 

@@ -1,0 +1,345 @@
+/* Two round tables seen from above. A chair's area is its holder's say this month, so all chairs together always cover
+   the same area; those who did not come are hollow; the middle shows whose ideas began the agenda. */
+"use strict";
+(function (CEJ) {
+  const el = CEJ.el;
+  const TAU = 2 * Math.PI;
+  const ORDER = [2, 1, 3, 0]; // clockwise from the top: backbone, institutions, organizers, residents
+  const GAP = 0.018, SMALLEST = 0.017, HOLLOW = 0.026, LARGEST = 0.44; // of the table's radius
+
+  /** Chairs of a side in every month, in units of the table's radius, for a size factor k. */
+  function width(r) {
+    return 2 * Math.asin(Math.min(1, (r + GAP / 2) / (1 + GAP + r)));
+  }
+  function radius(say, present, k) {
+    return present ? Math.max(SMALLEST, k * Math.sqrt(say / 65535)) : HOLLOW;
+  }
+
+  /** Who has a chair: members, and organizers who work for the coalition. */
+  function seated(side, month, out) {
+    out.length = 0;
+    if (!side.exists(month)) return out;
+    const base = month * side.count, flags = side.month.flags, kind = side.agents.kind;
+    for (const which of ORDER)
+      for (let i = 0; i < side.count; i++)
+        if (kind[i] === which && (flags[base + i] & CEJ.MEMBER || (which === 3 && flags[base + i] & CEJ.PRESENT))) out.push(i);
+    return out;
+  }
+
+  /** The largest factor with which the chairs of all months and sides find room around a table. */
+  function factor(show) {
+    const list = [];
+    let low = 0, high = 4;
+    for (const side of show.sides) {
+      let most = 0;
+      for (let i = 0; i < side.month.say.length; i++) if (side.month.say[i] > most) most = side.month.say[i];
+      if (most) high = Math.min(high, LARGEST / Math.sqrt(most / 65535));
+    }
+    const fits = (k) => {
+      for (const side of show.sides)
+        for (let m = 0; m <= show.months; m++) {
+          const base = m * side.count;
+          let sum = 0;
+          for (const i of seated(side, m, list)) sum += width(radius(side.month.say[base + i], side.month.flags[base + i] & CEJ.PRESENT, k));
+          if (sum > TAU) return false;
+        }
+      return true;
+    };
+    if (fits(high)) return high;
+    for (let n = 0; n < 12; n++) {
+      const middle = (low + high) / 2;
+      if (fits(middle)) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  function arrange(show, side, k) {
+    const n = side.count, size = (show.months + 1) * n;
+    const angle = new Float32Array(size), radii = new Float32Array(size);
+    const list = [], box = { left: -1, right: 1, top: -1, bottom: 1 };
+    for (let m = 0; m <= show.months; m++) {
+      const base = m * n;
+      seated(side, m, list);
+      let sum = 0;
+      for (const i of list) {
+        radii[base + i] = radius(side.month.say[base + i], side.month.flags[base + i] & CEJ.PRESENT, k);
+        sum += width(radii[base + i]);
+      }
+      const spare = Math.max(0, TAU - sum) / Math.max(1, list.length);
+      let at = -TAU / 4;
+      list.forEach((i, place) => {
+        const wide = width(radii[base + i]) + spare;
+        if (place === 0) at -= wide / 2; // the first chair stands at the top
+        const middle = at + wide / 2;
+        angle[base + i] = middle;
+        at += wide;
+        const far = 1 + GAP + radii[base + i], r = 1.3 * radii[base + i];
+        box.left = Math.min(box.left, far * Math.cos(middle) - r);
+        box.right = Math.max(box.right, far * Math.cos(middle) + r);
+        box.top = Math.min(box.top, far * Math.sin(middle) - r);
+        box.bottom = Math.max(box.bottom, far * Math.sin(middle) + r);
+      });
+    }
+    return { angle, radii, box };
+  }
+
+  CEJ.views.tables = function (player) {
+    const { t } = player;
+    const node = el("div");
+    let show = null, halves = [], box = null;
+
+    const view = { el: node };
+    view.data = function (opened) {
+      show = opened;
+      const k = factor(show);
+      node.replaceChildren();
+      const pair = el("div", { class: "cej-pair" });
+      node.append(pair, key());
+      box = { left: -1, right: 1, top: -1, bottom: 1 };
+      halves = show.sides.map((side) => {
+        const half = el("div", { class: "cej-half" }, player.heading(side.place));
+        pair.append(half);
+        const surface = CEJ.surface(half);
+        surface.box.classList.add("cej-tablebox");
+        const chairs = arrange(show, side, k);
+        for (const edge of ["left", "top"]) box[edge] = Math.min(box[edge], chairs.box[edge]);
+        for (const edge of ["right", "bottom"]) box[edge] = Math.max(box[edge], chairs.box[edge]);
+        const half_ = { side, surface, chairs, stairs: CEJ.staircase(player, half, side), text: el("p", { class: "cej-unseen" }) };
+        half.append(half_.text);
+        player.hoverable(surface, side.place, (x, y) => hit(half_, x, y));
+        return half_;
+      });
+    };
+
+    function key() {
+      const item = (kind) => el("li", null, player.swatch(kind), t("player.kinds." + CEJ.KINDS[kind]));
+      return el("ul", { class: "cej-key cej-tablekey" }, [0, 1, 2, 3].map(item),
+        el("li", null, hollow(), t("player.tables.absent")), el("li", null, t("player.tables.size")));
+    }
+    function hollow() {
+      const canvas = CEJ.offscreen(40, 40, 1);
+      canvas.canvas.className = "cej-swatch";
+      canvas.ctx.lineWidth = 4;
+      canvas.ctx.strokeStyle = CEJ.colors.ink;
+      canvas.ctx.arc(20, 20, 13, 0, TAU);
+      canvas.ctx.stroke();
+      return canvas.canvas;
+    }
+
+    view.resize = function () {
+      for (const half of halves) {
+        const { surface } = half;
+        surface.resize();
+        const margin = 6;
+        const wide = box.right - box.left, high = box.bottom - box.top;
+        half.scale = Math.max(4, Math.min((surface.w - 2 * margin) / wide, (surface.h - 2 * margin) / high));
+        half.x = surface.w / 2 - (half.scale * (box.left + box.right)) / 2;
+        half.y = surface.h / 2 - (half.scale * (box.top + box.bottom)) / 2;
+        half.hatch = CEJ.hatch(surface.ctx, surface.ratio);
+        half.dots = CEJ.dots(surface.ctx, surface.ratio);
+        half.stairs.resize();
+      }
+    };
+
+    function hit(half, x, y) {
+      const { side, chairs, scale } = half, base = player.month() * side.count;
+      let best = -1, least = 14;
+      for (let i = 0; i < side.count; i++) {
+        const r = chairs.radii[base + i];
+        if (!r) continue;
+        const far = 1 + GAP + r;
+        const dx = half.x + scale * far * Math.cos(chairs.angle[base + i]) - x;
+        const dy = half.y + scale * far * Math.sin(chairs.angle[base + i]) - y;
+        const distance = Math.max(0, Math.sqrt(dx * dx + dy * dy) - scale * r);
+        if (distance < least) {
+          least = distance;
+          best = i;
+        }
+      }
+      return best;
+    }
+
+    view.month = function (m) {
+      for (const half of halves) half.text.textContent = describe(half.side, m);
+    };
+    function describe(side, m) {
+      const count = { came: 0, absent: 0 };
+      for (let i = 0; i < side.count; i++) {
+        const flags = side.month.flags[m * side.count + i];
+        if (side.agents.kind[i] === 0 && flags & CEJ.MEMBER) count[flags & CEJ.PRESENT ? "came" : "absent"] += 1;
+      }
+      return t("player.tables.said", {
+        title: player.title(side.place), came: count.came, absent: count.absent,
+        say: CEJ.percent(show.value(side.place, "decision_share", m)), ideas: CEJ.percent(show.value(side.place, "agenda_origin", m)),
+      });
+    }
+
+    view.draw = function (clock, m) {
+      for (const half of halves) {
+        table(half, clock, m);
+        half.stairs.draw(clock, m);
+      }
+    };
+
+    function table(half, clock, m) {
+      const { surface, side, chairs, scale } = half, { ctx } = surface;
+      const cx = half.x, cy = half.y, n = side.count;
+      const part = m < show.months ? clock - m : 0;
+      const now = m * n, next = part > 0 ? now + n : now;
+      const alive = side.exists(m);
+      ctx.clearRect(0, 0, surface.w, surface.h);
+
+      // The table
+      ctx.beginPath();
+      ctx.arc(cx, cy, scale, 0, TAU);
+      ctx.fillStyle = alive ? "#f1ece2" : "#f4f5f7";
+      ctx.fill();
+      ctx.lineWidth = Math.max(1.5, 0.012 * scale);
+      ctx.strokeStyle = alive ? "#b9ab8f" : CEJ.colors.faint;
+      ctx.setLineDash(alive ? [] : [6, 6]);
+      ctx.stroke();
+      ctx.setLineDash([]);
+
+      agenda(half, clock, m, alive);
+      if (!alive) return;
+
+      // Chairs: filled ones kind by kind, then hollow ones
+      const kind = side.agents.kind, flags = side.month.flags;
+      for (let which = 0; which < 4; which++) {
+        ctx.fillStyle = CEJ.colors.kinds[which];
+        ctx.strokeStyle = CEJ.colors.kinds[which];
+        ctx.lineWidth = Math.max(1.2, 0.011 * scale);
+        for (let hollow = 0; hollow < 2; hollow++) {
+          ctx.beginPath();
+          for (let i = 0; i < n; i++) {
+            if (kind[i] !== which) continue;
+            let r = chairs.radii[now + i];
+            if (!r) continue;
+            const came = flags[now + i] & CEJ.PRESENT ? 0 : 1;
+            if (came !== hollow) continue;
+            let angle = chairs.angle[now + i];
+            if (part > 0 && chairs.radii[next + i]) {
+              r += part * (chairs.radii[next + i] - r);
+              angle += part * (chairs.angle[next + i] - angle);
+            }
+            const far = 1 + GAP + r;
+            CEJ.outline(ctx, which, cx + scale * far * Math.cos(angle), cy + scale * far * Math.sin(angle), scale * r);
+          }
+          if (hollow) ctx.stroke();
+          else ctx.fill();
+        }
+      }
+      marks(half, now, next, part);
+    }
+
+    /** Leaders have a white heart; the agent that was picked a ring. */
+    function marks(half, now, next, part) {
+      const { surface, side, chairs, scale } = half, { ctx } = surface, flags = side.month.flags;
+      ctx.fillStyle = "#fff";
+      ctx.beginPath();
+      for (let i = 0; i < side.count; i++) {
+        const chosen = player.chosen.side === side.place && player.chosen.place === i;
+        if (!chosen && !(flags[now + i] & CEJ.LEADER)) continue;
+        let r = chairs.radii[now + i];
+        if (!r) continue;
+        let angle = chairs.angle[now + i];
+        if (part > 0 && chairs.radii[next + i]) {
+          r += part * (chairs.radii[next + i] - r);
+          angle += part * (chairs.angle[next + i] - angle);
+        }
+        const far = 1 + GAP + r;
+        const x = half.x + scale * far * Math.cos(angle), y = half.y + scale * far * Math.sin(angle);
+        if (flags[now + i] & CEJ.LEADER && flags[now + i] & CEJ.PRESENT) {
+          ctx.moveTo(x + 0.36 * scale * r, y);
+          ctx.arc(x, y, 0.36 * scale * r, 0, TAU);
+        }
+        if (chosen) {
+          ctx.save();
+          ctx.beginPath();
+          ctx.arc(x, y, scale * r + 5, 0, TAU);
+          ctx.lineWidth = 3;
+          ctx.strokeStyle = CEJ.colors.ink;
+          ctx.stroke();
+          ctx.restore();
+          ctx.beginPath();
+        }
+      }
+      ctx.fill();
+    }
+
+    /** The middle: dotted what began as residents' ideas, slanted lines what began as others', white what nobody has touched. */
+    function agenda(half, clock, m, alive) {
+      const { surface, side, scale } = half, { ctx } = surface, cx = half.x, cy = half.y;
+      const outer = 0.74 * scale, inner = 0.4 * scale;
+      const ideas = show.value(side.place, "agenda_origin", clock);
+      const untouched = side.agenda.untouched;
+      const part = m < show.months ? clock - m : 0;
+      const blank = untouched[m] + part * ((m < show.months ? untouched[m + 1] : untouched[m]) - untouched[m]);
+      const others = Math.max(0, 1 - ideas - blank);
+      let from = -TAU / 4;
+      ctx.globalAlpha = alive ? 1 : 0.35;
+      ctx.beginPath();
+      ctx.arc(cx, cy, outer, 0, TAU);
+      ctx.arc(cx, cy, inner, TAU, 0, true);
+      ctx.fillStyle = "#fff";
+      ctx.fill();
+      const slice = (share, fill) => {
+        if (share < 1e-4) return;
+        const to = from + share * TAU;
+        ctx.beginPath();
+        ctx.arc(cx, cy, outer, from, to);
+        ctx.arc(cx, cy, inner, to, from, true);
+        ctx.closePath();
+        ctx.save();
+        ctx.translate(cx, cy);
+        ctx.fillStyle = fill;
+        ctx.fill();
+        ctx.restore();
+        from = to;
+      };
+      slice(others, half.hatch);
+      from = -TAU / 4 - ideas * TAU;
+      slice(ideas, half.dots);
+      ctx.lineWidth = Math.max(1, 0.012 * scale);
+      ctx.strokeStyle = CEJ.colors.ink;
+      for (const r of [outer, inner]) {
+        ctx.beginPath();
+        ctx.arc(cx, cy, r, 0, TAU);
+        ctx.stroke();
+      }
+      ctx.beginPath();
+      for (const turn of [-ideas, 0, others]) {
+        if ((turn === -ideas && ideas < 1e-3) || (turn === others && others < 1e-3)) continue;
+        const angle = -TAU / 4 + turn * TAU;
+        ctx.moveTo(cx + inner * Math.cos(angle), cy + inner * Math.sin(angle));
+        ctx.lineTo(cx + outer * Math.cos(angle), cy + outer * Math.sin(angle));
+      }
+      ctx.stroke();
+      ctx.fillStyle = "#fff";
+      ctx.beginPath();
+      ctx.arc(cx, cy, inner - 1, 0, TAU);
+      ctx.fill();
+      ctx.fillStyle = CEJ.colors.ink;
+      ctx.textAlign = "center";
+      ctx.textBaseline = "alphabetic";
+      if (alive) {
+        ctx.font = CEJ.font(0.27 * scale, 800);
+        ctx.fillText(Math.round(100 * ideas) + "\u202f%", cx, cy + 0.05 * scale);
+        ctx.font = CEJ.font(Math.max(9, 0.098 * scale), 500);
+        ctx.fillStyle = CEJ.colors.soft;
+        const lines = CEJ.wrapped(ctx, t("player.tables.ideas"), 1.6 * inner);
+        lines.forEach((line, n) => ctx.fillText(line, cx, cy + 0.17 * scale + n * Math.max(10, 0.11 * scale)));
+      } else {
+        ctx.globalAlpha = 1;
+        ctx.font = CEJ.font(0.17 * scale, 800);
+        ctx.fillText(t("player.ended.title"), cx, cy);
+        ctx.font = CEJ.font(Math.max(10, 0.1 * scale), 500);
+        if (side.ended) ctx.fillText(t("player.month", { month: side.ended.month }), cx, cy + 0.16 * scale);
+      }
+      ctx.globalAlpha = 1;
+    }
+
+    return view;
+  };
+})(window.CEJ);
