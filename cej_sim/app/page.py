@@ -29,6 +29,7 @@ module.exports = {
   beforeDestroy() { if (window.CEJ && CEJ.bridge) CEJ.bridge.detach(); },
   methods: { jupyter_answer(answer) { if (window.CEJ && CEJ.bridge) CEJ.bridge.receive(answer); } }
 };
+//# sourceURL=cej-bridge.js
 </script>
 """
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from cej_sim import provenance
-from cej_sim.app import history, levers, share, stories, texts, whatif
+from cej_sim.app import history, levers, share, texts, whatif
 from cej_sim.app.levers import LeverError
 from cej_sim.app.share import ShareError, Shown, Side
 from cej_sim.app.turns import Turns
@@ -91,6 +91,8 @@ class Room:
         sides: Sequence[str] = OPENING,
         presenter: bool = False,
         language: str = "en",
+        stories: Sequence[Mapping[str, Any]] = (),
+        believe: str = "",
         limits: Limits | None = None,
         workers: int = 2,
     ) -> None:
@@ -101,6 +103,8 @@ class Room:
             sides: Names of the scenarios to begin with, one or two.
             presenter: Whether it opens in large type, with few levers.
             language: Of the words.
+            stories: Guided stories, as plain data.
+            believe: Why to believe any of it, as HTML of our own.
             limits: What a visitor may ask for.
             workers: Threads that compute.
         """
@@ -109,6 +113,7 @@ class Room:
         self.opening = Shown(tuple(Side(name) for name in sides))
         self.presenter = presenter
         self.language = language
+        self.stories, self.believe = list(stories), believe
         self.limits = limits or Limits()
         self.turns = Turns(workers, self.limits.seconds)
         self._crew = ThreadPoolExecutor(workers, thread_name_prefix="room")
@@ -128,7 +133,8 @@ class Room:
             "language": self.language,
             "catalogue": levers.catalogue(),
             "scenarios": sorted(ours, key=lambda one: not one["given"]),
-            "stories": [stories.as_data(story) for story in stories.shipped_stories()],
+            "stories": self.stories,
+            "believe": self.believe,
             "presenter": self.presenter,
             "version": provenance.version(),
             "note": provenance.NOTE,
@@ -629,7 +635,7 @@ def agents(scenario: Scenario) -> int:
         return number + int(scenario["community.institutions"])
     from cej_sim.network_files import read_network
 
-    return number + int(read_network(file).kind.size)
+    return number + len(read_network(file).ids)
 
 
 def exported(

@@ -442,7 +442,7 @@ class Guarded:
             if text is None and message.get("bytes") is not None:
                 text = _json_of(message["bytes"])
             if flooded or text is None or len(text) > self._limits.message * 1.4 or not passes(text):
-                print("REFUSED",text[:500] if text else message,flush=True);_LOG.info("a connection was closed for what it sent: %.300s", text)
+                _LOG.info("a connection was closed for what it sent: %.300s", text)
                 return {"type": "websocket.disconnect", "code": 1008}
             return message
 
@@ -476,7 +476,7 @@ def passes(text: str) -> bool:
             return told["content"].get("event") == "say"
         if method == "update":
             # Vue's components of the page's frame tell their own state when they are mounted; none of it is ours.
-            return set(told["state"]) <= {"v_model", "children", "layout"}
+            return set(told["state"]) <= {"dark_effective"}
         return method in ("request_state", "request_states", "run", "app-status")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False

@@ -176,7 +176,7 @@
         bar.setAttribute("aria-label", words.join(", "));
         const total = lines.reduce((sum, line) => sum + line.share, 0);
         rest.replaceChildren(
-          el("span", {}, el("i", { class: "cej-swatch cej-budget-" + (lines.length - 1) }), t("levers.line." + catalogue.budget.rest)),
+          el("span", {}, el("i", { class: "cej-budget-swatch cej-budget-" + (lines.length - 1) }), t("levers.line." + catalogue.budget.rest)),
           el("strong", {}, CEJ.percent(lines[lines.length - 1].share)),
           el("span", { class: "cej-budget-sum" }, t("levers.sum", { percent: CEJ.percent(total) })));
       };

@@ -110,7 +110,6 @@
         el("nav", { class: "cej-room-tabs", "aria-label": t("room.tabs") },
           this.start.stories.length ? tab("stories", "g") : null, tab("levers", "l"), tab("whatif", "w"), tab("scenario", "e"), tab("share", "s"), tab("believe", "b"), present));
       this.stage = el("div", { class: "cej-room-stage" }, el("p", { class: "cej-room-wait", role: "status" }, t("room.opening")));
-      this.note = el("p", { class: "cej-room-note" }, t("room.illustration"));
       this.remarks = el("p", { class: "cej-room-remarks", hidden: true });
       this.notice = el("div", { class: "cej-room-notice", role: "alert", hidden: true });
       this.connection = el("div", { class: "cej-room-lost", role: "alert", hidden: true });
@@ -120,7 +119,7 @@
       this.aside = el("aside", { class: "cej-room-panel", id: "room-panel", hidden: true, "aria-labelledby": "room-heading" },
         el("div", { class: "cej-room-panelhead" }, this.heading, el("button", { type: "button", class: "cej-room-close", "aria-label": t("room.close"), onclick: () => this.open(null) }, "\u2715")), this.inside);
       this.heading.id = "room-heading";
-      const main = el("main", { class: "cej-room-main" }, el("div", { class: "cej-room-left" }, this.stage, el("footer", { class: "cej-room-foot" }, this.remarks, this.note)), this.aside);
+      const main = el("main", { class: "cej-room-main" }, el("div", { class: "cej-room-left" }, this.stage, this.remarks), this.aside);
       this.root.replaceChildren(this.busy, this.bar, this.connection, this.notice, main);
       this.say = CEJ.announcer(this.root);
       this.panels = {};
@@ -288,10 +287,11 @@
         this.payload = JSON.parse(text);
         if (this.player) this.player.setPayload(this.payload);
         else {
-          this.stage.replaceChildren();
+          const inside = el("div", { class: "cej-room-player" });
+          this.stage.replaceChildren(inside);
           const at = this.state || { view: "tables", month: 0 };
           const linked = Boolean(this.link);
-          this.player = CEJ.player(this.stage, { payload: this.payload, texts: this.start.texts,
+          this.player = CEJ.player(inside, { payload: this.payload, texts: this.start.texts,
             options: { view: at.view, presenter: this.presenter, autoplay: !linked && !CEJ.calm(), month: at.month, speed: 1 },
             on: { month: (month) => this.placed({ month }), view: (view) => this.placed({ view }), agent: () => {}, event: () => {} } });
         }
@@ -588,8 +588,12 @@
     }
     const kinds = CEJ.KINDS;
     const side_ = payload && payload.sides[answer.side];
-    const names = side_ && side_.agents && side_.agents.name;
-    const called = (member) => (names && names[member.row]) || t("room.vote.member_" + kinds[member.kind], { number: member.row + 1 });
+    const agents = side_ ? CEJ.decodeAll(side_.agents) : null;
+    const called = (member) => {
+      const place = agents ? agents.row.indexOf(member.row) : -1;
+      if (place >= 0 && agents.name && agents.name[place]) return agents.name[place];
+      return t("player.agent." + kinds[member.kind], { n: place >= 0 ? agents.number[place] : member.row + 1 });
+    };
     const against = 1 - answer.share;
     const bar = el("div", { class: "cej-vote-bar", role: "img", "aria-label": t("room.vote.bar", { for: CEJ.percent(answer.share), needed: CEJ.percent(answer.threshold) }) },
       answer.blocs.map((bloc) => el("span", { class: "is-for cej-kind-" + bloc.kind, style: { flexGrow: String(bloc.weight_for) }, title: t("room.vote.kind_" + bloc.kind) })),
