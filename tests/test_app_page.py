@@ -278,9 +278,15 @@ def test_a_visitor_cannot_read_files(visit):
         assert "only a" in shown
     up = "..%2f" * 8
     for path in (
-        f"static/{up}etc/passwd", f"static/assets/{up}etc/passwd", f"_solara/cdn/{up}etc/passwd", "static/public/room.py",
-        f"jupyter/nbextensions/{up}etc/passwd", "room/x/..%2froom.py", "resourcez", "_solara/cdn/lodash@4.0.0/main.js",
-    ):  # fmt: skip
+        f"static/{up}etc/passwd",
+        f"static/assets/{up}etc/passwd",
+        f"_solara/cdn/{up}etc/passwd",
+        f"jupyter/nbextensions/{up}etc/passwd",
+        "static/public/room.py",
+        "room/x/..%2froom.py",
+        "resourcez",
+        "_solara/cdn/lodash@4.0.0/main.js",
+    ):
         assert page.request.get(page.url.split("#")[0] + path).status in (404, 405), path
 
 
@@ -420,8 +426,8 @@ def test_the_page_fits_its_window(visit, width, height):
 
 def test_every_control_has_a_name_for_screen_readers(visit):
     page = visit()
-    nameless = """() => [...document.querySelectorAll('#room button, #room input, #room select, #room textarea')]
-      .filter((node) => node.offsetParent && !node.getAttribute('aria-label') && !node.getAttribute('aria-labelledby') &&
+    nameless = """() => [...document.querySelectorAll('#room :is(button, input, select, textarea)')]
+      .filter((node) => node.offsetParent && !node.ariaLabel && !node.getAttribute('aria-labelledby') &&
         !(node.labels && node.labels.length) && !node.textContent.trim() && !node.title)
       .map((node) => node.outerHTML.slice(0, 90))"""
     for name in ("l", "w", "e", "s"):

@@ -112,7 +112,8 @@ def test_visitors_do_not_see_each_other(room):
     one.ask("set", side=0, values={RESIDENTS: 0.9})
     number = other.ask("hello")
     assert other.wait("state", number)["state"]["sides"][0]["values"][RESIDENTS] == 0.1
-    assert all(answer["type"] != "state" or answer["id"] != number for answer in one.answers)
+    told = [answer["state"]["sides"][0]["values"][RESIDENTS] for answer in one.answers if answer["type"] == "state"]
+    assert told == [0.9]
     one.session.close()
     other.session.close()
 
@@ -171,7 +172,7 @@ def upload(visitor: Visitor, name: str, data: bytes) -> int:
 
 
 def test_a_network_is_uploaded_and_shown(visitor):
-    ties = "source,target,weight\n" + "".join(f"a{i},a{(i * 7 + 1) % 20},1\n" for i in range(20))
+    ties = "source,target,weight\n" + "".join(f"a{i},a{(i + 1) % 20},1\n" for i in range(20))
     answer = visitor.wait("uploaded", upload(visitor, "My network (1).csv", ties.encode()))
     assert answer["name"] == "My_network_1.csv"
     text = f"schema_version: 1\nextends: community_led\nmonths: 12\nnetwork:\n  file: {answer['name']}\n"
@@ -242,8 +243,10 @@ def test_a_lever_cannot_make_a_scenario_huge(visitor):
         {"type": "whatif", "side": 1, "month": 3, "values": {"community.residents": 9}},
         {"type": "apply", "side": 1, "month": 3, "values": {RESIDENTS: 0.9}, "by": "decree"},
         {"type": "export", "what": "/etc/passwd"},
-        {"type": "stage", "sides": [{"name": "/etc/passwd"}]},
-        {"type": "stage", "sides": [{}]},
+        {"type": "stage", "story": "/etc/passwd", "a": "x"},
+        {"type": "stage", "story": "seats_or_say", "a": "/etc/passwd"},
+        {"type": "stage", "story": "seats_or_say"},
+        {"type": "story", "name": "../../etc/passwd"},
         {"type": "forget", "side": 0, "event": 99},
         {"type": "principle", "side": 0, "number": 99, "on": True},
     ],

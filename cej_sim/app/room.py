@@ -19,7 +19,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from cej_sim import provenance
-from cej_sim.app import history, levers, share, texts, whatif
+from cej_sim.app import believe, history, levers, share, stories, texts, whatif
 from cej_sim.app.levers import LeverError
 from cej_sim.app.share import ShareError, Shown, Side
 from cej_sim.app.turns import Turns
@@ -91,8 +91,6 @@ class Room:
         sides: Sequence[str] = OPENING,
         presenter: bool = False,
         language: str = "en",
-        stories: Sequence[Mapping[str, Any]] = (),
-        believe: str = "",
         limits: Limits | None = None,
         workers: int = 2,
     ) -> None:
@@ -103,19 +101,23 @@ class Room:
             sides: Names of the scenarios to begin with, one or two.
             presenter: Whether it opens in large type, with few levers.
             language: Of the words.
-            stories: Guided stories, as plain data.
-            believe: Why to believe any of it, as HTML of our own.
             limits: What a visitor may ask for.
             workers: Threads that compute.
         """
-        self.offered: dict[str, Scenario] = {**{name: load(name) for name in shipped()}, **(given or {})}
+        self.listed: dict[str, Scenario] = {**{name: load(name) for name in shipped()}, **(given or {})}
         self.given = list(given or {})
+        self.stories = {name: stories.read_story(name) for name in stories.shipped()}
+        #: Also the sides of stories, which are not listed.
+        self.offered = dict(self.listed)
+        for name, story in self.stories.items():
+            self.offered |= {f"{name}.{side}": scenario for side, scenario in story.sides.items()}
         self.opening = Shown(tuple(Side(name) for name in sides))
         self.presenter = presenter
         self.language = language
-        self.stories, self.believe = list(stories), believe
         self.limits = limits or Limits()
         self.turns = Turns(workers, self.limits.seconds)
+        self._told: dict[str, Future[dict[str, Any]]] = {}
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="stories")
         self._crew = ThreadPoolExecutor(workers, thread_name_prefix="room")
         self._answers: OrderedDict[Any, str] = OrderedDict()
         self._shows: OrderedDict[Any, history.Show] = OrderedDict()
@@ -126,55 +128,78 @@ class Room:
         ours = [
             {"name": name, "title": one.title, "description": " ".join(one.description.split()),
              "given": name in self.given, "months": one.months}
-            for name, one in self.offered.items()
+            for name, one in self.listed.items()
         ]  # fmt: skip
         return {
             "texts": texts.read(self.language),
             "language": self.language,
             "catalogue": levers.catalogue(),
             "scenarios": sorted(ours, key=lambda one: not one["given"]),
-            "stories": self.stories,
-            "believe": self.believe,
+            "stories": [
+                {"name": name, "title": one.title, "question": one.question, "minutes": one.minutes,
+                 "for": one.audience, "levers": list(one.levers)}
+                for name, one in self.stories.items()
+            ],
+            "believe": believe.page(self.language),
             "presenter": self.presenter,
             "version": provenance.version(),
             "note": provenance.NOTE,
             "limits": {"upload": self.limits.upload, "text": share.MOST_TEXT, "runs": RUNS},
         }
 
+    def story(self, name: str) -> Future[dict[str, Any]]:
+        """A story with its claims tried against the model, once for all visitors; that takes some seconds.
+
+        Raises:
+            RefusedError: If there is no such story.
+        """
+        if name not in self.stories:
+            raise RefusedError("there is no such story")
+        with self._lock:
+            if name not in self._told:
+                self._told[name] = self._teller.submit(self._try_story, name)
+            return self._told[name]
+
+    def _try_story(self, name: str) -> dict[str, Any]:
+        story = self.stories[name]
+        return stories.told(story, stories.try_checks(story, threads=1))
+
     def payload(
-        self, sides: Sequence[Scenario], seed: int, runs: int, stop: threading.Event | None = None
+        self, sides: Sequence[Scenario], seed: int, runs: int, stop: threading.Event | None = None, run: int = 0
     ) -> str | None:
         """The histories of some scenarios as JSON; None if it was given up.
 
         Raises:
             RequestError: If a community cannot be built.
         """
-        key = _key(sides, seed, runs)
+        key = _key(sides, seed, runs, run)
         with self._lock:
             found = self._answers.get(key)
         if found is not None:
             return found
         months = common_months(unique_names(sides))
         try:
-            shows = [self._side(one, seed, runs, months, stop) for one in sides]
+            shows = [self._side(one, seed, runs, months, run, stop) for one in sides]
         except history.GivenUp:
             return None
         together = history.Show(
-            tuple(one.sides[0] for one in shows), seed, 0, np.concatenate([one.monthly for one in shows])
+            tuple(one.sides[0] for one in shows), seed, run, np.concatenate([one.monthly for one in shows])
         )
         made = json.dumps(together.payload(), separators=(",", ":"), allow_nan=False)
         self._keep(self._answers, key, made)
         return made
 
     def _side(
-        self, scenario: Scenario, seed: int, runs: int, months: int, stop: threading.Event | None
+        self, scenario: Scenario, seed: int, runs: int, months: int, run: int, stop: threading.Event | None
     ) -> history.Show:
         """The history of one side and its runs; a lever mostly moves one side, and the other is still known."""
-        key = (_key([scenario], seed, runs), months)
+        key = (_key([scenario], seed, runs, run), months)
         with self._lock:
             found = self._shows.get(key)
         if found is None:
-            found = history.show([scenario], seed=seed, runs=runs, months=months, stop=stop, pool=self._crew)
+            found = history.show(
+                [scenario], seed=seed, run=run, runs=runs, months=months, stop=stop, pool=self._crew
+            )
             self._keep(self._shows, key, found)
         return found
 
@@ -186,10 +211,10 @@ class Room:
             while len(kept) > KEPT:
                 kept.popitem(last=False)
 
-    def known(self, sides: Sequence[Scenario], seed: int, runs: int) -> bool:
+    def known(self, sides: Sequence[Scenario], seed: int, runs: int, run: int) -> bool:
         """Whether these histories were just computed."""
         with self._lock:
-            return _key(sides, seed, runs) in self._answers
+            return _key(sides, seed, runs, run) in self._answers
 
     def first(self) -> str | None:
         """The histories that the room opens with."""
@@ -198,12 +223,13 @@ class Room:
     def close(self) -> None:
         """End the pool."""
         self.turns.close()
-        self._crew.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._crew, self._teller):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _key(sides: Sequence[Scenario], seed: int, runs: int) -> tuple[Any, ...]:
+def _key(sides: Sequence[Scenario], seed: int, runs: int, run: int) -> tuple[Any, ...]:
     """Equal for what gives the same bytes."""
-    return tuple((one.hash(), one.name, one.title) for one in sides), seed, runs
+    return tuple((one.hash(), one.name, one.title) for one in sides), seed, runs, run
 
 
 @dataclass(eq=False)
@@ -248,7 +274,7 @@ class Session:
             answer(number, message)
         except (RefusedError, LeverError, ShareError, RequestError) as error:
             self._failed(number, str(error))
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OverflowError):
             self._failed(number, "the page asked for something that cannot be read; load it again")
 
     def close(self) -> None:
@@ -327,7 +353,7 @@ class Session:
         seed = message["seed"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= share.MOST_SEED:
             raise RefusedError("a seed is a whole number of at least 0")
-        self.shown = replace(self.shown, seed=seed)
+        self.shown = replace(self.shown, seed=seed, run=0)
         self._tell(number)
 
     def _on_place(self, number: int, message: dict[str, Any]) -> None:
@@ -337,25 +363,34 @@ class Session:
             self.shown = replace(self.shown, month=month, view=view)
         self._answer("link", number, link=self._link())
 
-    def _on_stage(self, number: int, message: dict[str, Any]) -> None:
-        """All at once, as a step of a story sets it."""
-        sides = tuple(self._side_of(one) for one in message["sides"])
-        if not 1 <= len(sides) <= 2:
-            raise RefusedError("a story shows one or two sides")
-        month, view = message.get("month", self.shown.month), message.get("view", self.shown.view)
-        seed = message.get("seed", self.shown.seed)
-        link = share.link(Shown(sides, int(seed), int(month), str(view)))
-        self._take(share.shown(link, self.room.offered))
-        self._tell(number)
+    def _on_story(self, number: int, message: dict[str, Any]) -> None:
+        """Begin a story: its claims are tried against the model first, unless they were."""
+        told = self.room.story(_text(message["name"], 100))
+        if not told.done():
+            self._answer("busy", number, what="story")
 
-    @staticmethod
-    def _side_of(said: Mapping[str, Any]) -> Side:
-        """A side of a step; what it says is checked with the link that is made of it."""
-        events = tuple(
-            share.Event(int(one["month"]), str(one["by"]), tuple(sorted(_values(one["set"]).items())))
-            for one in said.get("events", ())
-        )
-        return Side(str(said["name"]), "", _values(said.get("values", {})), events)
+        def tell(done: Future[dict[str, Any]]) -> None:
+            if done.cancelled():
+                return
+            if done.exception() is not None:
+                self._failed(number, "the claims of this story could not be tried; choose another one")
+                return
+            self._answer("story", number, story=done.result())
+
+        told.add_done_callback(tell)
+
+    def _on_stage(self, number: int, message: dict[str, Any]) -> None:
+        """Show two sides of a story, or one, with its luck."""
+        story = self.room.stories.get(_text(message["story"], 100))
+        if story is None:
+            raise RefusedError("there is no such story")
+        sides = []
+        for name in (message["a"], message.get("b") or ""):
+            if name and name not in story.sides:
+                raise RefusedError("the story has no such side")
+            sides += [Side(f"{story.name}.{name}")] if name else []
+        self._take(replace(self.shown, sides=tuple(sides), seed=story.seed, run=story.run))
+        self._tell(number)
 
     # Text and files
 
@@ -439,11 +474,11 @@ class Session:
         scenario, position = whatif.changed(
             self._sides[place], int(message["month"]), _values(message["values"]), "motion"
         )
-        seed = self.shown.seed
+        seed, run = self.shown.seed, self.shown.run
 
         def work(stop: threading.Event) -> None:
             try:
-                vote = whatif.vote(scenario, position, seed, stop=stop)
+                vote = whatif.vote(scenario, position, seed, run, stop)
             except RequestError as error:
                 self._failed(number, str(error))
                 return
@@ -603,13 +638,13 @@ class Session:
         """Send what is shown now: first where the panels stand, then the histories."""
         link = self._link()
         self._answer("state", number, state=self._state(), link=link, problem=problem, greeting=greeting)
-        sides, seed = list(self._sides), self.shown.seed
-        stages = [RUNS] if self.room.known(sides, seed, RUNS) else [FIRST_RUNS, RUNS]
+        sides, seed, run = list(self._sides), self.shown.seed, self.shown.run
+        stages = [RUNS] if self.room.known(sides, seed, RUNS, run) else [FIRST_RUNS, RUNS]
 
         def work(stop: threading.Event) -> None:
             for runs in stages:
                 try:
-                    payload = self.room.payload(sides, seed, runs, stop)
+                    payload = self.room.payload(sides, seed, runs, stop, run)
                 except RequestError as error:
                     self._failed(number, str(error))
                     return

@@ -29,6 +29,7 @@ MOST_TEXT = 60_000
 #: The most events that may be added to a scenario in the page.
 MOST_EVENTS = 24
 MOST_SEED = 2**53 - 1  # what a browser can count
+MOST_RUN = 9999
 
 _NAMES = ("a", "b")
 
@@ -56,12 +57,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Shown:
-    """All that a link restores."""
+    """All that a link restores: the sides, whose luck (run of a seed), the month and the view."""
 
     sides: tuple[Side, ...]
     seed: int = 1
     month: int = 0
     view: str = VIEWS[0]
+    run: int = 0
 
 
 # A link
@@ -80,6 +82,7 @@ def link(shown: Shown) -> str:
         for event in side.events:
             said = [f"{path}={_word(value)}" for path, value in event.set]
             pairs.append((f"{letter}.event", ";".join([str(event.month), event.by, *said])))
+    pairs += [("run", str(shown.run))] if shown.run else []
     pairs += [("seed", str(shown.seed)), ("month", str(shown.month)), ("view", shown.view)]
     text = urlencode(pairs, quote_via=quote, safe=";=:,")
     if len(text) > MOST_LINK:
@@ -107,11 +110,13 @@ def shown(text: str, offered: Iterable[str]) -> Shown:
     except ValueError as error:
         raise ShareError("the link is damaged; copy it again, whole") from error
     sides: dict[str, Side] = {}
-    seed, month, view = 1, 0, VIEWS[0]
+    seed, month, view, run = 1, 0, VIEWS[0], 0
     for key, value in pairs:
         letter, _, rest = key.partition(".")
         if key == "seed":
             seed = _whole(value, "seed", MOST_SEED)
+        elif key == "run":
+            run = _whole(value, "run", MOST_RUN)
         elif key == "month":
             month = _whole(value, "month", 1200)
         elif key == "view":
@@ -125,7 +130,7 @@ def shown(text: str, offered: Iterable[str]) -> Shown:
     found = tuple(sides[letter] for letter in _NAMES if letter in sides)
     if not found or any(not side.name and not side.text for side in found) or "a" not in sides:
         raise ShareError("the link does not say which scenarios it shows; copy it again, whole")
-    return Shown(found, seed, month, view)
+    return Shown(found, seed, month, view, run)
 
 
 def _with(side: Side, key: str, value: str, offered: set[str]) -> Side:

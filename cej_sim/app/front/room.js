@@ -251,6 +251,7 @@
     }
 
     hear_state({ state, link, problem, id }) {
+      if (!this.state) performance.mark("cej-controls");
       this.state = state;
       this.keep(link);
       if (problem) this.fail(problem);
@@ -275,6 +276,10 @@
     hear_payload({ payload, id, whole }) {
       if (this.waiting !== null && id < this.waiting) return; // of an older request
       this.show(payload, whole);
+      if (this.then && id >= this.then.id) {
+        this.then.done();
+        this.then = null;
+      }
       if (whole) {
         this.waiting = null;
         this.slow(false);
@@ -295,6 +300,7 @@
             options: { view: at.view, presenter: this.presenter, autoplay: !linked && !CEJ.calm(), month: at.month, speed: 1 },
             on: { month: (month) => this.placed({ month }), view: (view) => this.placed({ view }), agent: () => {}, event: () => {} } });
         }
+        performance.mark("cej-shown");
         this.root.dataset.runs = this.payload.runs;
         this.root.dataset.shown = String(Number(this.root.dataset.shown || 0) + 1);
       }
@@ -313,6 +319,7 @@
         this.waiting = null;
         this.slow(false);
       }
+      if (this.panels.stories) this.panels.stories.failed(id);
       this.fail(text);
       // Controls go back to what holds.
       if (this.state) for (const one of Object.values(this.panels)) if (one.update) one.update(this.state);
@@ -330,6 +337,10 @@
       if (this.panels.share && this.panels.share.done) this.panels.share.done();
     }
     hear_busy() { this.slow(true); }
+    hear_story(answer) {
+      this.slow(false);
+      if (this.panels.stories) this.panels.stories.begin(answer);
+    }
     hear_problems(answer) { if (this.panels.scenario) this.panels.scenario.problems(answer); }
     hear_yaml(answer) {
       if (this.saving === answer.id) return CEJ.save(answer.name, "application/yaml", answer.text);
@@ -528,43 +539,55 @@
     make_stories(node) {
       const t = this.t;
       const cards = el("div", { class: "cej-stories" });
-      const stage = el("div", { class: "cej-story-stage", hidden: true });
-      node.append(cards, stage);
-      let playing = null;
+      const wait = el("p", { class: "cej-quiet", role: "status", hidden: true }, t("room.stories.wait"));
+      const stage = el("div", { class: "cej-story-stage" });
+      const leave = el("button", { type: "button", class: "cej-link", hidden: true, onclick: () => stop() }, t("room.stories.leave"));
+      node.append(leave, cards, wait, stage);
+      let playing = null, wanted = 0;
       const stop = () => {
-        if (playing && playing.destroy) playing.destroy();
+        if (playing) playing.destroy();
         playing = null;
-        stage.hidden = true;
-        stage.replaceChildren();
+        leave.hidden = true;
         cards.hidden = false;
+        this.stage.classList.remove("is-veiled");
         this.storyLevers = null;
         this.fewLevers();
+        if (this.player) this.player.setOptions({ blind: false });
       };
       cards.append(el("p", { class: "cej-quiet" }, t("room.stories.intro")), ...this.start.stories.map((story) =>
         el("article", { class: "cej-story-card" }, el("h3", {}, story.title), el("p", {}, story.question),
           el("p", { class: "cej-quiet" }, t("room.stories.minutes", { minutes: story.minutes, for: story.for })),
           el("button", { type: "button", class: "cej-button is-primary", onclick: () => {
-            cards.hidden = true;
-            stage.hidden = false;
-            this.storyLevers = story.levers || null;
-            this.fewLevers();
-            playing = CEJ.story(stage, { story, player: this.player, texts: this.start.texts, on: { set: (state) => this.staged(state), done: stop } });
+            wanted = this.ask("story", { name: story.name });
+            wait.hidden = false;
           } }, t("room.stories.begin")))));
-      return {};
+      return {
+        begin: ({ story, id }) => {
+          if (id !== wanted) return;
+          wait.hidden = true;
+          cards.hidden = true;
+          leave.hidden = false;
+          this.storyLevers = story.levers;
+          this.fewLevers();
+          playing = CEJ.story(stage, { story, player: () => this.player, texts: this.start.texts, on: {
+            set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b })),
+            veil: (hidden) => this.stage.classList.toggle("is-veiled", hidden),
+          } });
+        },
+        failed: (id) => { if (id === wanted) wait.hidden = true; },
+      };
     }
 
-    /** A step of a story sets all at once. */
-    staged(state) {
-      if (state.view && this.player) this.player.setView(state.view);
-      const go = () => { if (state.month !== undefined && this.player) this.player.goto(state.month); };
-      if (state.sides) this.ask("stage", { sides: state.sides, seed: state.seed, month: state.month, view: state.view });
-      go();
+    /** A promise that is kept when the histories of a request are shown. */
+    shownThen(id) {
+      return new Promise((done) => (this.then = { id, done }));
     }
 
+    /** Why to believe any of it: a piece of HTML that Python made, from our own words alone. */
     make_believe(node) {
-      if (CEJ.believe) return CEJ.believe(node, { believe: this.start.believe, t: this.t }) || {};
-      node.append(el("div", { class: "cej-believe" }));
-      node.firstChild.innerHTML = this.start.believe || "";
+      const inside = el("div");
+      inside.innerHTML = this.start.believe;
+      node.append(inside);
       return {};
     }
   }
