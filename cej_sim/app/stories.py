@@ -225,21 +225,6 @@ def find(name_or_path: str | Path) -> Path:
     return known[text]
 
 
-def is_story(name_or_path: str | Path) -> bool:
-    """Whether a file says of itself that it is a story; a shipped name is one."""
-    from cej_sim.nodes import parse_on
-    from cej_sim.reading import shipped as scenarios
-
-    if str(name_or_path) in shipped() and str(name_or_path) not in scenarios():
-        return True
-    try:
-        path = find(name_or_path)
-        root, _, _ = parse_on(text_of(path, str(path)), str(path))
-    except ScenarioError:
-        return False
-    return root is not None and any(key.text == "story" for key, _ in root.items)
-
-
 # The shape of a file
 
 
