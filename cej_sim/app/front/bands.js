@@ -48,7 +48,9 @@
     function draw(row) {
       const { surface, side, counts, lanes } = row, { ctx, w, h } = surface, em = player.em, months = show.months;
       const narrow = w < 40 * em;
-      const left = narrow ? 8.2 * em : 17 * em, right = w - 0.9 * em, top = 0.3 * em, bottom = h - 1.5 * em;
+      ctx.font = CEJ.font((narrow ? 0.8 : 1.02) * em, 700);
+      const widest = Math.max(...LANES.slice(0, lanes).map((name) => ctx.measureText(t("player.band." + name)).width));
+      const left = Math.max(widest + 0.8 * em, narrow ? 0 : 17 * em), right = w - 0.9 * em, top = 0.3 * em, bottom = h - 1.5 * em;
       Object.assign(row, { left, right });
       const high = (bottom - top) / lanes;
       const x = (m) => left + ((right - left) * m) / Math.max(1, months);
@@ -61,13 +63,13 @@
           const share = counts[4 * m + band] / show.runs;
           if (!share) continue;
           ctx.fillStyle = "rgba(30,70,110," + (0.07 + 0.5 * share) + ")";
-          const from = Math.max(left, x(m - 0.5)), to = Math.min(right, x(m + 0.5));
-          ctx.fillRect(from, y + 1, to - from + 0.6, high - 2);
+          const from = Math.round(Math.max(left, x(m - 0.5))), to = Math.round(Math.min(right, x(m + 0.5)));
+          ctx.fillRect(from, y + 1, to - from, high - 2);
         }
         ctx.textAlign = "left";
         ctx.textBaseline = "alphabetic";
         ctx.fillStyle = CEJ.colors.ink;
-        ctx.font = CEJ.font((narrow ? 0.85 : 1.02) * em, 700);
+        ctx.font = CEJ.font((narrow ? 0.8 : 1.02) * em, 700);
         const two = !narrow && high > 2.6 * em;
         ctx.fillText(CEJ.shortened(ctx, t("player.band." + LANES[lane]), left - 0.6 * em), 0, y + high / 2 + (two ? -0.05 : 0.35) * em);
         if (two) {

@@ -121,7 +121,7 @@
         high = high > 0.5 ? 1 : high > 0.25 ? 0.5 : 0.25;
       } else if (metric.unit === "band") [low, high] = [0.8, 3.2];
       else [low, high] = [Math.min(0, low), Math.max(1, high * 1.05)];
-      const pad = 0.04 * (high - low);
+      const pad = (difference ? 0.15 : 0.04) * (high - low);
       const top = 0.7 * em, bottom = h - 1.6 * em, left = 2.9 * em, right = w - 0.9 * em;
       Object.assign(chart, { left, right });
       const x = (m) => left + ((right - left) * m) / Math.max(1, months);
@@ -146,11 +146,11 @@
       const every = [1, 2, 3, 6, 12, 24, 60, 120].find((step) => (months / step) * 3 * em < right - left) || 120;
       for (let m = 0; m <= months; m += every) ctx.fillText(String(m), x(m), bottom + 0.35 * em);
       if (difference) {
-        ctx.textAlign = "left";
-        ctx.font = CEJ.font(0.78 * em, 600);
-        ctx.fillText("\u2191 " + t("player.curves.more", { letter: "B" }), left + 0.4 * em, top);
+        ctx.textAlign = "right";
+        ctx.font = CEJ.font(0.82 * em, 600);
+        ctx.fillText("\u2191 " + t("player.curves.more", { letter: "B" }), right, top);
         ctx.textBaseline = "bottom";
-        ctx.fillText("\u2193 " + t("player.curves.more", { letter: "A" }), left + 0.4 * em, bottom - 0.2 * em);
+        ctx.fillText("\u2193 " + t("player.curves.more", { letter: "A" }), right, bottom - 0.15 * em);
       }
       lines.forEach((line, place) => {
         const color = difference ? CEJ.colors.ink : CEJ.colors.sides[place];

@@ -90,7 +90,7 @@
         const changed = surface.resize();
         const size = Math.min(surface.w, surface.h) / 2 - 8;
         half.sx = Math.max(10, Math.min(surface.w / 2 - 8, size * 1.45));
-        half.sy = Math.max(10, size);
+        half.sy = Math.max(10, size - 1.3 * player.em);
         half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0125);
         if (changed) half.pictures = [];
       }
@@ -128,10 +128,10 @@
         ctx.stroke();
       }
       for (const circle of layout.circles) {
-        const inside = circle.r > 0.5;
-        const below = circle.y > 0.3;
-        CEJ.haloed(ctx, t("player.neighborhood", { n: circle.hood + 1 }), cx + half.sx * circle.x,
-          CEJ.clamp(cy + half.sy * (circle.y + (inside ? -0.9 : below ? -circle.r : circle.r)) + (below ? -0.35 : 0.95) * player.em, 0.9 * player.em, surface.h - 0.3 * player.em), CEJ.colors.soft);
+        const above = circle.y < -0.3 && circle.r < 0.5;
+        const edge = cy + half.sy * (circle.y + (above ? -circle.r : circle.r));
+        const name = t("player.neighborhood", { n: circle.hood + 1 }), room = ctx.measureText(name).width / 2 + 4;
+        CEJ.haloed(ctx, name, CEJ.clamp(cx + half.sx * circle.x, room, surface.w - room), edge + (above ? -0.4 : 1) * player.em, CEJ.colors.soft);
       }
       return out.canvas;
     }

@@ -123,7 +123,7 @@
       const shown = Object.assign({}, params);
       for (const name of ["seats", "ideas"]) {
         const value = params[name];
-        if (value !== undefined) shown[name] = typeof value === "number" ? t("player.tenths", { n: value }) : t("player.tenths." + value);
+        if (value !== undefined) shown[name] = typeof value === "number" ? t("player.tenths." + name, { n: value }) : t("player.tenths." + value);
       }
       if (params.reason) shown.reason = t.has("player.end." + params.reason) ? t("player.end." + params.reason) : params.reason;
       return t(key, shown);
@@ -308,7 +308,10 @@
       for (const tab of tabs.children) {
         const chosen = tab.dataset.view === name;
         tab.classList.toggle("cej-chosen", chosen);
-        if (chosen) tab.setAttribute("aria-current", "page");
+        if (chosen) {
+          tab.setAttribute("aria-current", "page");
+          tabs.scrollLeft = Math.max(0, tab.offsetLeft - tabs.offsetLeft - tabs.clientWidth / 3);
+        }
         else tab.removeAttribute("aria-current");
       }
       month = -1;
@@ -426,11 +429,8 @@
       const rows = [
         el("dt", null, t("player.say")),
         el("dd", null, el("b", { class: "cej-say" }, sayText(data.month.say[at] / 65535))),
-        ...meter(t("player.agency"), data.month.agency[at] / 255),
-        ...meter(t("player.trust"), data.month.trust[at] / 255),
-        ...meter(t("player.openness"), data.month.openness[at] / 255),
-        ...(kind === 1 ? meter(t("player.engagement"), data.month.engagement[at] / 255) : []),
-        ...meter(t("player.grievance"), data.month.grievance[at] / 255),
+        ...["agency", "trust", "openness", ...(kind === 1 ? ["engagement"] : []), "grievance"]
+          .flatMap((name) => meter(t("player." + name), player.attitude(side, name, place, m))),
       ];
       card.replaceChildren(
         el("div", { class: "cej-cardhead" }, badge(side), el("strong", null, player.agentName(side, place)), el("span", { class: "cej-soft" }, t("player.month", { month: m }))),
@@ -438,6 +438,15 @@
         el("dl", null, rows)
       );
     }
+    /** An attitude in a month, between the months that were sent. */
+    player.attitude = function (side, name, agent, m) {
+      const { count, attitudes } = player.show.sides[side], { months } = attitudes, values = attitudes[name];
+      let at = 0;
+      while (at + 1 < months.length && months[at + 1] <= m) at += 1;
+      const next = Math.min(at + 1, months.length - 1);
+      const part = next > at ? (m - months[at]) / (months[next] - months[at]) : 0;
+      return (values[at * count + agent] + part * (values[next * count + agent] - values[at * count + agent])) / 255;
+    };
     const sayText = (share) => (share > 0 && share < 0.005 ? t("player.hardly") : CEJ.percent(share));
 
     /** Let agents on a canvas be looked at: `hit(x, y)` gives the place of an agent or -1. */
@@ -615,6 +624,7 @@
     player.timeline = CEJ.timeline(player, time);
     const watch = new ResizeObserver(() => player.show && player.refit());
     watch.observe(root);
+    watch.observe(stage);
     cleanup.push(() => watch.disconnect());
     const still = matchMedia("(prefers-reduced-motion: reduce)");
     root.classList.toggle("cej-calm", still.matches);

@@ -82,7 +82,7 @@
       ctx.textAlign = "center";
       ctx.font = CEJ.font(0.85 * em, 500);
       ctx.fillStyle = CEJ.colors.soft;
-      ctx.fillText(t("player.map.undecided"), middle, area.bottom + 1.2 * em);
+      if (wide > 30 * em) ctx.fillText(t("player.map.undecided"), middle, area.bottom + 1.2 * em);
       ctx.save();
       ctx.translate(area.left - 0.35 * em, area.bottom);
       ctx.rotate(-TAU / 4);

@@ -17,13 +17,14 @@
     stairs.draw = function (clock, month) {
       const { ctx, w, h } = surface, em = player.em, { show } = player;
       const gap = 0.012 * w, wide = Math.min((w - 3 * gap) / 4, 11 * em), left = (w - 4 * wide - 3 * gap) / 2;
-      const labels = 1.5 * em, numbers = 1.75 * em, floor = h - labels, room = Math.max(10, floor - numbers);
+      const big = CEJ.clamp(0.2 * h, 1.3 * em, 2.1 * em), floor = h - 1.5 * em, room = Math.max(10, floor - 4);
+      const short = wide < 8.2 * em ? ".short" : "";
       const alive = side.exists(month);
       ctx.clearRect(0, 0, w, h);
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
       for (let step = 0; step < 4; step++) {
-        const share = CEJ.clamp(show.value(side.place, STEPS[step][1], clock), 0, 1);
+        const share = alive ? CEJ.clamp(show.value(side.place, STEPS[step][1], clock), 0, 1) : 0;
         const x = left + step * (wide + gap), y = floor - share * room;
         ctx.fillStyle = "#f0f2f5";
         ctx.fillRect(x, floor - room, wide, room);
@@ -41,11 +42,13 @@
         }
         ctx.fillStyle = "#8a6200";
         ctx.fillRect(x, y - 1, wide, 2);
-        ctx.font = CEJ.font(1.5 * em, 800);
-        CEJ.haloed(ctx, alive ? Math.round(100 * share) + "\u202f%" : "\u2013", x + wide / 2, Math.max(numbers - 0.35 * em, y - 0.32 * em), CEJ.colors.ink, 5);
+        ctx.font = CEJ.font(big, 800);
+        // Above the bar, or inside it where the bar is high
+        const above = y - 0.32 * em, number = above - big > -2 ? above : y + 1.15 * big;
+        CEJ.haloed(ctx, alive ? Math.round(100 * share) + "\u202f%" : "\u2013", x + wide / 2, number, CEJ.colors.ink, 5);
         ctx.font = CEJ.font(0.92 * em, 600);
         ctx.fillStyle = CEJ.colors.ink;
-        ctx.fillText(t("player.step." + STEPS[step][0]), x + wide / 2, h - 0.4 * em);
+        ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide), x + wide / 2, h - 0.4 * em);
       }
       ctx.fillStyle = CEJ.colors.ink;
       ctx.fillRect(left, floor, 4 * wide + 3 * gap, 1.5);

@@ -4,26 +4,40 @@
 (function (CEJ) {
   const el = CEJ.el;
   const TAU = 2 * Math.PI;
+  const SOLID = [];
   const ORDER = [2, 1, 3, 0]; // clockwise from the top: backbone, institutions, organizers, residents
-  const GAP = 0.018, SMALLEST = 0.017, HOLLOW = 0.026, LARGEST = 0.44; // of the table's radius
+  const GAP = 0.022, SMALLEST = 0.02, HOLLOW = 0.03, LARGEST = 0.37; // of the table's radius
 
-  /** Chairs of a side in every month, in units of the table's radius, for a size factor k. */
-  function width(r) {
-    return 2 * Math.asin(Math.min(1, (r + GAP / 2) / (1 + GAP + r)));
-  }
+  /** How far from the middle a chair of some size stands: tucked in, the larger the more. */
+  const away = (r) => 1.03 + 0.45 * r;
+  /** The part of the circle that a chair takes. */
+  const width = (r) => 2 * Math.asin(Math.min(1, (r + GAP / 2) / away(r)));
   function radius(say, present, k) {
     return present ? Math.max(SMALLEST, k * Math.sqrt(say / 65535)) : HOLLOW;
   }
 
-  /** Who has a chair: members, and organizers who work for the coalition. */
+  /** Who has a chair in a month: members, organizers who came, and after the agents the empty chairs of a kind. */
   function seated(side, month, out) {
     out.length = 0;
     if (!side.exists(month)) return out;
-    const base = month * side.count, flags = side.month.flags, kind = side.agents.kind;
-    for (const which of ORDER)
-      for (let i = 0; i < side.count; i++)
-        if (kind[i] === which && (flags[base + i] & CEJ.MEMBER || (which === 3 && flags[base + i] & CEJ.PRESENT))) out.push(i);
+    const n = side.count, base = month * n, flags = side.month.flags, kind = side.agents.kind;
+    for (const which of ORDER) {
+      let taken = 0;
+      for (let i = 0; i < n; i++)
+        if (kind[i] === which && (flags[base + i] & CEJ.MEMBER || (which === 3 && flags[base + i] & CEJ.PRESENT))) {
+          out.push(i);
+          taken += 1;
+        }
+      if (which < 2) for (let free = 0; free < side.seats[2 * month + which] - taken; free++) out.push(n + which * side.spare + free);
+    }
     return out;
+  }
+
+  /** The size of the chair of agent i (beyond the agents: an empty one) in a month. */
+  function radius(side, month, i, k) {
+    const at = month * side.count + i;
+    if (i >= side.count || !(side.month.flags[at] & CEJ.PRESENT)) return HOLLOW;
+    return Math.max(SMALLEST, k * Math.sqrt(side.month.say[at] / 65535));
   }
 
   /** The largest factor with which the chairs of all months and sides find room around a table. */
@@ -38,9 +52,8 @@
     const fits = (k) => {
       for (const side of show.sides)
         for (let m = 0; m <= show.months; m++) {
-          const base = m * side.count;
           let sum = 0;
-          for (const i of seated(side, m, list)) sum += width(radius(side.month.say[base + i], side.month.flags[base + i] & CEJ.PRESENT, k));
+          for (const i of seated(side, m, list)) sum += width(radius(side, m, i, k));
           if (sum > TAU) return false;
         }
       return true;
@@ -54,16 +67,19 @@
     return low;
   }
 
+  /** Chairs of a side in every month: angle and size, in units of the table's radius; 0 where there is none. */
   function arrange(show, side, k) {
-    const n = side.count, size = (show.months + 1) * n;
-    const angle = new Float32Array(size), radii = new Float32Array(size);
+    const stride = side.count + 2 * side.spare, size = (show.months + 1) * stride;
+    const angle = new Float32Array(size), radii = new Float32Array(size), kind = new Uint8Array(stride);
+    kind.set(side.agents.kind);
+    kind.fill(1, side.count + side.spare);
     const list = [], box = { left: -1, right: 1, top: -1, bottom: 1 };
     for (let m = 0; m <= show.months; m++) {
-      const base = m * n;
+      const base = m * stride;
       seated(side, m, list);
       let sum = 0;
       for (const i of list) {
-        radii[base + i] = radius(side.month.say[base + i], side.month.flags[base + i] & CEJ.PRESENT, k);
+        radii[base + i] = radius(side, m, i, k);
         sum += width(radii[base + i]);
       }
       const spare = Math.max(0, TAU - sum) / Math.max(1, list.length);
@@ -74,14 +90,27 @@
         const middle = at + wide / 2;
         angle[base + i] = middle;
         at += wide;
-        const far = 1 + GAP + radii[base + i], r = 1.3 * radii[base + i];
+        const far = away(radii[base + i]), r = 1.3 * radii[base + i];
         box.left = Math.min(box.left, far * Math.cos(middle) - r);
         box.right = Math.max(box.right, far * Math.cos(middle) + r);
         box.top = Math.min(box.top, far * Math.sin(middle) - r);
         box.bottom = Math.max(box.bottom, far * Math.sin(middle) + r);
       });
     }
-    return { angle, radii, box };
+    return { angle, radii, kind, stride, box };
+  }
+
+  /** The most empty chairs that a kind has in a month. */
+  function spare(show, side) {
+    let most = 0;
+    for (let m = 0; m <= show.months; m++)
+      for (const which of [0, 1]) {
+        let taken = 0;
+        for (let i = 0; i < side.count; i++)
+          if (side.agents.kind[i] === which && side.month.flags[m * side.count + i] & CEJ.MEMBER) taken += 1;
+        most = Math.max(most, side.seats[2 * m + which] - taken);
+      }
+    return most;
   }
 
   CEJ.views.tables = function (player) {
@@ -92,6 +121,7 @@
     const view = { el: node };
     view.data = function (opened) {
       show = opened;
+      for (const side of show.sides) side.spare = spare(show, side);
       const k = factor(show);
       node.replaceChildren();
       const pair = el("div", { class: "cej-pair" });
@@ -115,13 +145,15 @@
     function key() {
       const item = (kind) => el("li", null, player.swatch(kind), t("player.kinds." + CEJ.KINDS[kind]));
       return el("ul", { class: "cej-key cej-tablekey" }, [0, 1, 2, 3].map(item),
-        el("li", null, hollow(), t("player.tables.absent")), el("li", null, t("player.tables.size")));
+        el("li", null, hollow([]), t("player.tables.absent")), el("li", null, hollow([7, 6]), t("player.tables.empty")), el("li", null, t("player.tables.size")),
+        show.sides.some((side) => side.tables > 1) ? el("li", null, t("player.tables.several", { n: Math.max(...show.sides.map((side) => side.tables)) })) : null);
     }
-    function hollow() {
+    function hollow(dash) {
       const canvas = CEJ.offscreen(40, 40, 1);
       canvas.canvas.className = "cej-swatch";
       canvas.ctx.lineWidth = 4;
       canvas.ctx.strokeStyle = CEJ.colors.ink;
+      canvas.ctx.setLineDash(dash);
       canvas.ctx.arc(20, 20, 13, 0, TAU);
       canvas.ctx.stroke();
       return canvas.canvas;
@@ -136,6 +168,7 @@
         half.scale = Math.max(4, Math.min((surface.w - 2 * margin) / wide, (surface.h - 2 * margin) / high));
         half.x = surface.w / 2 - (half.scale * (box.left + box.right)) / 2;
         half.y = surface.h / 2 - (half.scale * (box.top + box.bottom)) / 2;
+        half.dash = [0.024 * half.scale, 0.02 * half.scale];
         half.hatch = CEJ.hatch(surface.ctx, surface.ratio);
         half.dots = CEJ.dots(surface.ctx, surface.ratio);
         half.stairs.resize();
@@ -143,12 +176,12 @@
     };
 
     function hit(half, x, y) {
-      const { side, chairs, scale } = half, base = player.month() * side.count;
+      const { side, chairs, scale } = half, base = player.month() * chairs.stride;
       let best = -1, least = 14;
       for (let i = 0; i < side.count; i++) {
         const r = chairs.radii[base + i];
         if (!r) continue;
-        const far = 1 + GAP + r;
+        const far = away(r);
         const dx = half.x + scale * far * Math.cos(chairs.angle[base + i]) - x;
         const dy = half.y + scale * far * Math.sin(chairs.angle[base + i]) - y;
         const distance = Math.max(0, Math.sqrt(dx * dx + dy * dy) - scale * r);
@@ -204,51 +237,58 @@
       agenda(half, clock, m, alive);
       if (!alive) return;
 
-      // Chairs: filled ones kind by kind, then hollow ones
-      const kind = side.agents.kind, flags = side.month.flags;
+      // Chairs, kind by kind: of those who came, of those who did not, empty ones
+      const flags = side.month.flags, { kind, stride, radii, angle } = chairs;
+      const here = m * stride, there = next > now ? here + stride : here;
       for (let which = 0; which < 4; which++) {
-        ctx.fillStyle = CEJ.colors.kinds[which];
-        ctx.strokeStyle = CEJ.colors.kinds[which];
-        ctx.lineWidth = Math.max(1.2, 0.011 * scale);
-        for (let hollow = 0; hollow < 2; hollow++) {
+        ctx.fillStyle = ctx.strokeStyle = CEJ.colors.kinds[which];
+        ctx.lineWidth = Math.max(1.3, 0.013 * scale);
+        for (let state = 0; state < 3; state++) {
           ctx.beginPath();
-          for (let i = 0; i < n; i++) {
+          for (let i = 0; i < stride; i++) {
             if (kind[i] !== which) continue;
-            let r = chairs.radii[now + i];
+            let r = radii[here + i];
             if (!r) continue;
-            const came = flags[now + i] & CEJ.PRESENT ? 0 : 1;
-            if (came !== hollow) continue;
-            let angle = chairs.angle[now + i];
-            if (part > 0 && chairs.radii[next + i]) {
-              r += part * (chairs.radii[next + i] - r);
-              angle += part * (chairs.angle[next + i] - angle);
+            const as = i >= n ? 2 : flags[now + i] & CEJ.PRESENT ? 0 : 1;
+            if (as !== state) continue;
+            let turn = angle[here + i];
+            if (part > 0 && radii[there + i]) {
+              r += part * (radii[there + i] - r);
+              turn += part * (angle[there + i] - turn);
             }
-            const far = 1 + GAP + r;
-            CEJ.outline(ctx, which, cx + scale * far * Math.cos(angle), cy + scale * far * Math.sin(angle), scale * r);
+            const far = away(r);
+            CEJ.outline(ctx, which, cx + scale * far * Math.cos(turn), cy + scale * far * Math.sin(turn), scale * r);
           }
-          if (hollow) ctx.stroke();
-          else ctx.fill();
+          if (state === 0) ctx.fill();
+          else {
+            ctx.fillStyle = "#fff";
+            ctx.fill();
+            ctx.fillStyle = CEJ.colors.kinds[which];
+            if (state === 2) ctx.setLineDash(half.dash);
+            ctx.stroke();
+            ctx.setLineDash(SOLID);
+          }
         }
       }
-      marks(half, now, next, part);
+      marks(half, now, here, there, part);
     }
 
     /** Leaders have a white heart; the agent that was picked a ring. */
-    function marks(half, now, next, part) {
+    function marks(half, now, here, there, part) {
       const { surface, side, chairs, scale } = half, { ctx } = surface, flags = side.month.flags;
       ctx.fillStyle = "#fff";
       ctx.beginPath();
       for (let i = 0; i < side.count; i++) {
         const chosen = player.chosen.side === side.place && player.chosen.place === i;
         if (!chosen && !(flags[now + i] & CEJ.LEADER)) continue;
-        let r = chairs.radii[now + i];
+        let r = chairs.radii[here + i];
         if (!r) continue;
-        let angle = chairs.angle[now + i];
-        if (part > 0 && chairs.radii[next + i]) {
-          r += part * (chairs.radii[next + i] - r);
-          angle += part * (chairs.angle[next + i] - angle);
+        let angle = chairs.angle[here + i];
+        if (part > 0 && chairs.radii[there + i]) {
+          r += part * (chairs.radii[there + i] - r);
+          angle += part * (chairs.angle[there + i] - angle);
         }
-        const far = 1 + GAP + r;
+        const far = away(r);
         const x = half.x + scale * far * Math.cos(angle), y = half.y + scale * far * Math.sin(angle);
         if (flags[now + i] & CEJ.LEADER && flags[now + i] & CEJ.PRESENT) {
           ctx.moveTo(x + 0.36 * scale * r, y);
@@ -271,7 +311,7 @@
     /** The middle: dotted what began as residents' ideas, slanted lines what began as others', white what nobody has touched. */
     function agenda(half, clock, m, alive) {
       const { surface, side, scale } = half, { ctx } = surface, cx = half.x, cy = half.y;
-      const outer = 0.74 * scale, inner = 0.4 * scale;
+      const outer = 0.79 * scale, inner = 0.47 * scale;
       const ideas = show.value(side.place, "agenda_origin", clock);
       const untouched = side.agenda.untouched;
       const part = m < show.months ? clock - m : 0;
@@ -324,12 +364,12 @@
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
       if (alive) {
-        ctx.font = CEJ.font(0.27 * scale, 800);
-        ctx.fillText(Math.round(100 * ideas) + "\u202f%", cx, cy + 0.05 * scale);
-        ctx.font = CEJ.font(Math.max(9, 0.098 * scale), 500);
+        ctx.font = CEJ.font(0.31 * scale, 800);
+        ctx.fillText(Math.round(100 * ideas) + "\u202f%", cx, cy + 0.07 * scale);
+        ctx.font = CEJ.font(Math.max(9, 0.118 * scale), 600);
         ctx.fillStyle = CEJ.colors.soft;
-        const lines = CEJ.wrapped(ctx, t("player.tables.ideas"), 1.6 * inner);
-        lines.forEach((line, n) => ctx.fillText(line, cx, cy + 0.17 * scale + n * Math.max(10, 0.11 * scale)));
+        ctx.fillText(t("player.tables.residents"), cx, cy + 0.21 * scale);
+        ctx.fillText(t("player.tables.ideas"), cx, cy + 0.33 * scale);
       } else {
         ctx.globalAlpha = 1;
         ctx.font = CEJ.font(0.17 * scale, 800);

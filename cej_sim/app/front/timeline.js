@@ -6,7 +6,7 @@
   const SIGNS = {
     coalition_ended: "\u25a0", grant_ended: "\u25bc", grant_refused: "\u25bd", motion_passed: "\u2714", motion_failed: "\u2716",
     mandate: "\u2261", policy_won: "\u2605", institution_left: "\u21e5", mobilization_peak: "\u25b2", organizing_cut: "\u2702",
-    challenge: "\u2757", leaders_emerged: "\u25cf", grant_renewed: "\u21bb", services_grew: "\u271a",
+    challenge: "!", leaders_emerged: "\u25cf", grant_renewed: "\u21bb", services_grew: "\u271a",
   };
   const RANK = Object.keys(SIGNS);
   CEJ.signs = SIGNS;
@@ -73,27 +73,31 @@
       const em = player.em, sign = 1.15 * em;
       show.sides.forEach((side, place) => {
         const lane = el("div", { class: "cej-lane" }, el("span", { class: "cej-lanename", "aria-hidden": "true" }, side.letter));
-        const kept = [];
+        const kept = [], taken = [];
         for (const mark of [...marks[place]].sort((a, b) => RANK.indexOf(a.event) - RANK.indexOf(b.event) || a.month - b.month)) {
           const x = at(mark.month);
           const near = kept.find((one) => Math.abs(one.x - x) < sign);
           if (near) near.also.push(mark);
-          else kept.push({ x, mark, also: [], from: x - sign / 2, to: x + sign / 2 });
+          else kept.push({ x, mark, also: [], from: x - sign / 2 });
         }
         const context = CEJ.offscreen(1, 1, 1).ctx;
         context.font = CEJ.font(0.78 * em, 550);
         for (const one of kept) {
           const entry = one.mark.entries[0];
-          const words = short(side, one.mark, one.also.length);
-          const wide = context.measureText(words).width + 0.5 * em;
-          const fits = one.to + wide < width && kept.every((other) => other === one || other.to <= one.from || other.from >= one.to + wide);
+          const words = short(side, one.mark);
+          const from = Math.min(one.from, width - context.measureText(words).width - 0.4 * em), to = from + context.measureText(words).width + 0.7 * em;
           const label = all(side, one);
-          const node = el("button", {
+          lane.append(el("button", {
             type: "button", class: "cej-tick cej-tick-" + one.mark.event, tabindex: -1, title: label, "aria-label": label,
             style: { left: one.from + "px" }, onclick: () => player.event(entry, side),
-          }, el("span", { class: "cej-sign" }, SIGNS[one.mark.event]), fits ? el("span", { class: "cej-tickword" }, words) : null);
-          if (fits) one.to += wide;
-          lane.append(node);
+          }, SIGNS[one.mark.event]));
+          if (taken.every(([a, b]) => to <= a || from >= b)) {
+            taken.push([from, to]);
+            lane.append(el("button", {
+              type: "button", class: "cej-tickword", tabindex: -1, title: label, "aria-hidden": "true",
+              style: { left: from + "px" }, onclick: () => player.event(entry, side),
+            }, words));
+          }
         }
         lanes.append(lane);
       });
@@ -103,8 +107,8 @@
     }
     const thumb = () => 1.1 * player.em; // as wide as in the style sheet
     const at = (month) => thumb() / 2 + (month / Math.max(1, show.months)) * (width - thumb());
-    const short = (side, mark, more) =>
-      t("player.tick." + mark.event, { subject: mark.entries[0].place >= 0 ? player.agentName(side.place, mark.entries[0].place) : mark.entries[0].subject, count: mark.entries.length }) + (more ? " +" + more : "");
+    const short = (side, mark) =>
+      t("player.tick." + mark.event, { subject: mark.entries[0].place >= 0 ? player.agentName(side.place, mark.entries[0].place) : mark.entries[0].subject, count: mark.entries.length });
     const all = (side, one) =>
       [one.mark, ...one.also].sort((a, b) => a.month - b.month)
         .flatMap((mark) => mark.entries.map((entry) => t("player.month", { month: entry.month }) + ": " + player.words(side, entry))).join("\n");
