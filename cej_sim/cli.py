@@ -193,15 +193,20 @@ def list_scenarios() -> None:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario or design files, or shipped names.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Scenario, design or story files, or shipped names.")
+    ],
 ) -> None:
-    """Check scenario files, and designs of sweeps, and name every mistake, with file, line and column."""
-    from cej_sim.reading import is_design, read
+    """Check scenario files, designs of sweeps and stories, and name every mistake, with file, line and column."""
+    from cej_sim.reading import is_a, read
 
     problems: list[str] = []
     for name in files:
-        if is_design(name):
+        if is_a("design", name):
             problems += _check_design(name)
+            continue
+        if is_a("story", name) or _is_shipped_story(name):
+            problems += _check_story(name)
             continue
         reading = read(name)
         if reading.scenario is not None:
@@ -231,6 +236,68 @@ def _check_design(name: str) -> list[str]:
     print(f"{plain(name)}: correct; a design of {cells:,} {'cell' if cells == 1 else 'cells'}")
     print(f"  note: to see what it would take: {plain(shlex.join(['cej-sim', 'sweep', name, '--dry-run']))}")
     return []
+
+
+def _is_shipped_story(name: str) -> bool:
+    """Whether a name is that of a story that comes with the package, and of no scenario."""
+    from cej_sim.reading import shipped
+
+    if not re.fullmatch("[A-Za-z0-9_]+", name) or name in shipped():
+        return False
+    from cej_sim.app import stories
+
+    return name in stories.shipped()
+
+
+def _check_story(name: str) -> list[str]:
+    """Check a story, and try its claims against the model; returns its mistakes, a line each."""
+    from cej_sim.app import stories
+
+    try:
+        story = stories.read_story(name)
+    except stories.StoryError as error:
+        return str(error).splitlines()
+    with progress(f"Trying {count(len(story.checks), 'claim')} over {count(story.runs, 'run')}") as advance:
+        tried = stories.try_checks(story, progress=advance)
+    wrong = stories.failures(tried)
+    if wrong:
+        return wrong
+    print(f"{plain(name)}: correct; a story of {count(len(story.steps), 'step')} and {story.minutes} minutes")
+    for one in tried.values():
+        wide = f"; through other parameter sets in {one.wide_times} of {one.wide_runs}" if one.wide_runs else ""
+        hangs = ", so it hangs on numbers that nobody knows" if one.fragile else ""
+        print(f"  {one.check.name}: in {one.times} of {one.runs} runs{wide}{hangs}")
+    return []
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="STORY", help="A guided story, by shipped name or path of a file.")],
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="FILE", help="The page to write. It may exist if it is an earlier one of ours."),
+    ] = "story.html",
+) -> None:
+    """Make one page of a guided story that plays without Python or internet, with a facilitator's sheet to print."""
+    from cej_sim.app import export as exporting
+    from cej_sim.app import stories
+
+    try:
+        story = stories.read_story(name)
+    except stories.StoryError as error:
+        raise InputError(*str(error).splitlines()) from None
+    try:
+        exporting.checked(out)
+        with progress(f"Trying {count(len(story.checks), 'claim')} over {count(story.runs, 'run')}") as advance:
+            made = exporting.export(story, out, progress=advance)
+    except exporting.ExportError as error:
+        raise InputError(f"--out: {error}") from None
+    except stories.ClaimError as error:
+        raise InputError(*str(error).splitlines()) from None
+    print(
+        f"{plain(str(made.path))}: {made.size / 1e6:.1f} MB; {count(made.steps, 'step')}, {story.minutes} minutes, "
+        f"{count(len(made.tried), 'claim')} tried; open it in any browser, from a USB stick, too"
+    )
 
 
 @app.command()

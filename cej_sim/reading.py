@@ -669,14 +669,17 @@ def read_text(text: str, shown: str, directory: Path, only: Iterable[str] = ()) 
     return _read(directory / shown, shown, text=text, only=frozenset(only))
 
 
-def is_design(name_or_path: str | Path) -> bool:
-    """Whether a file says of itself that it is the design of a sweep, which another reader reads."""
+def is_a(what: str, name_or_path: str | Path) -> bool:
+    """Whether a file says of itself, by a key at its top, that it is a ``design`` or a ``story``.
+
+    Either is read by another reader.
+    """
     try:
         path = locate(str(name_or_path), Path(), isinstance(name_or_path, Path))
         root, _, _ = parse_on(text_of(path, str(path)), str(path))
     except (LookupError, ScenarioError):
         return False
-    return root is not None and any(key.text == "design" for key, _ in root.items)
+    return root is not None and any(key.text == what for key, _ in root.items)
 
 
 def display(path: Path) -> str:
