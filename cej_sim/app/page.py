@@ -16,6 +16,7 @@ import solara
 import traitlets
 from solara.server import kernel_context
 
+from cej_sim.app import texts
 from cej_sim.app.room import Room, Session
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ def Page() -> Any:
         return session.close
 
     solara.use_effect(connect, [])
-    return element
+    title = "" if Open.room is None else texts.read(Open.room.language)["room.title"]
+    return solara.Div(children=[solara.Title(title), element])
 
 
 @solara.component

@@ -136,8 +136,14 @@ class Room:
             "catalogue": levers.catalogue(),
             "scenarios": sorted(ours, key=lambda one: not one["given"]),
             "stories": [
-                {"name": name, "title": one.title, "question": one.question, "minutes": one.minutes,
-                 "for": one.audience, "levers": list(one.levers)}
+                {
+                    "name": name,
+                    "title": one.title,
+                    "question": one.question,
+                    "minutes": one.minutes,
+                    "for": one.audience,
+                    "levers": list(one.levers),
+                }
                 for name, one in self.stories.items()
             ],
             "believe": believe.page(self.language),
@@ -197,9 +203,7 @@ class Room:
         with self._lock:
             found = self._shows.get(key)
         if found is None:
-            found = history.show(
-                [scenario], seed=seed, run=run, runs=runs, months=months, stop=stop, pool=self._crew
-            )
+            found = history.show([scenario], seed=seed, run=run, runs=runs, months=months, stop=stop, pool=self._crew)
             self._keep(self._shows, key, found)
         return found
 
