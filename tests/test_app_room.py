@@ -284,6 +284,7 @@ def test_what_if_is_asked_and_applied(visitor):
     assert state["sides"][1]["events"] == []
 
 
+@pytest.mark.slow
 def test_a_table_and_a_report_can_be_had(visitor):
     visitor.ask("run_yaml", yaml="schema_version: 1\nname: short\nextends: community_led\nmonths: 12\n", side=1)
     table = visitor.wait("file", visitor.ask("export", what="csv"))
@@ -291,7 +292,7 @@ def test_a_table_and_a_report_can_be_had(visitor):
     assert "llustration" in lines[0]
     assert lines[1] == "scenario,month,metric,label,unit,run_shown,mean,low,high"
     assert len({line.split(",")[0] for line in lines[2:]}) == 2
-    page = base64.b64decode(visitor.wait("file", visitor.ask("export", what="report"))["b64"]).decode()
+    page = base64.b64decode(visitor.wait("file", visitor.ask("export", what="report"), 180.0)["b64"]).decode()
     assert page.lstrip().lower().startswith("<!doctype html")
 
 
@@ -349,6 +350,15 @@ def test_what_takes_too_long_is_given_up_and_others_go_on():
     turns.ask("next", "show", lambda stop: after.set())
     assert after.wait(10)
     assert late.wait(10)
+    turns.close()
+
+
+def test_a_failure_is_told_and_others_go_on():
+    turns, told, after = Turns(1, 60.0), threading.Event(), threading.Event()
+    turns.ask("wrong", "show", lambda stop: [][0], told.set)
+    turns.ask("next", "show", lambda stop: after.set())
+    assert told.wait(10)
+    assert after.wait(10)
     turns.close()
 
 

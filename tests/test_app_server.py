@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("solara", reason="the app is an extra")
 
 from cej_sim.app import server
+from cej_sim.cli import status
 
 
 def cli(*arguments, **environment):
@@ -39,10 +40,13 @@ def test_a_busy_port_is_one_line():
 
 
 @pytest.mark.parametrize("port", ["99999", "x", "-1", "8.5"])
-def test_a_wrong_port_is_one_line(port):
-    assert "--port" in one_line(cli("app", "--no-browser", f"--port={port}"))
+def test_a_wrong_port_is_one_line(port, capsys):
+    assert status(["app", "--no-browser", f"--port={port}"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "--port" in line
 
 
+@pytest.mark.slow
 def test_an_address_of_another_computer_is_one_line():
     assert "cannot listen" in one_line(cli("app", "--no-browser", "--port", "0", "--host", "192.0.2.1"))
 
@@ -53,6 +57,7 @@ def test_a_broken_file_is_told_with_its_line(tmp_path):
     assert "mine.yaml:2:1" in line
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_what_to_install(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"
@@ -104,6 +109,7 @@ def test_nothing_else_does(text):
     assert not server.passes(text)
 
 
+@pytest.mark.slow
 def test_the_widget_itself_makes_no_other_and_calls_nothing():
     """Even if a message passed: ipyvue's own handler, which imports what it is told, is not there."""
     script = """

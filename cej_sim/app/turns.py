@@ -7,20 +7,22 @@ than it may is given up too.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class _Task:
     """What is to be done for somebody."""
 
-    owner: Hashable
-    kind: str
     work: Callable[[threading.Event], None]
     late: Callable[[], None]
+    seconds: float
     stop: threading.Event = field(default_factory=threading.Event)
     deadline: float = float("inf")
     overdue: bool = False
@@ -46,14 +48,16 @@ class Turns:
         kind: str,
         work: Callable[[threading.Event], None],
         late: Callable[[], None] = lambda: None,
+        seconds: float | None = None,
     ) -> None:
         """Have something done for an owner, in place of what it asked for before under the same kind.
 
         Args:
             owner: Whose turn it is.
             kind: Requests of different kinds do not replace each other.
-            work: Called on a worker with an event that is set when it should give up; it must not raise.
-            late: Called when the task was given up because it took too long.
+            work: Called on a worker with an event that is set when it should give up.
+            late: Called when the task was given up because it took too long, or failed.
+            seconds: How long it may take, if not as long as others.
         """
         key = (owner, kind)
         with self._changed:
@@ -62,7 +66,9 @@ class Turns:
             running = self._running.get(key)
             if running is not None:
                 running.stop.set()
-            self._waiting[key] = _Task(owner, kind, work, late)  # one that waits already keeps its place
+            self._waiting[key] = _Task(
+                work, late, self._seconds if seconds is None else seconds
+            )  # one that waits already keeps its place
             self._changed.notify_all()
 
     def forget(self, owner: Hashable) -> None:
@@ -88,28 +94,32 @@ class Turns:
         with self._changed:
             return not self._waiting and not self._running
 
-    def _next(self) -> _Task | None:
+    def _next(self) -> tuple[tuple[Hashable, str], _Task] | None:
         """The first that waits and of whose kind nothing of the same owner runs; the lock is held."""
         key = next((key for key in self._waiting if key not in self._running), None)
-        return None if key is None else self._waiting.pop(key)
+        return None if key is None else (key, self._waiting.pop(key))
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                task = self._next()
-                while task is None:
+                found = self._next()
+                while found is None:
                     if self._closed:
                         return
                     self._changed.wait()
-                    task = self._next()
-                task.deadline = time.monotonic() + self._seconds
-                self._running[task.owner, task.kind] = task
+                    found = self._next()
+                key, task = found
+                task.deadline = time.monotonic() + task.seconds
+                self._running[key] = task
                 self._changed.notify_all()  # the watch has a new deadline
             try:
                 task.work(task.stop)
+            except Exception:
+                _LOG.exception("a task failed")
+                task.overdue = True
             finally:
                 with self._changed:
-                    del self._running[task.owner, task.kind]
+                    del self._running[key]
                     self._changed.notify_all()
             if task.overdue:
                 task.late()
