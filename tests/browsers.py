@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -55,7 +56,7 @@ def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, s
                 assert process.poll() is None, process.stdout.read()
                 time.sleep(0.1)
         yield address, process
-        assert process.poll() is None, f"the server ended by itself: {process.stdout.read()}"
+        assert process.poll() in (None, -signal.SIGTERM), f"the server ended by itself: {process.stdout.read()}"
     finally:
         process.terminate()
         try:

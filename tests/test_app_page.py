@@ -385,7 +385,6 @@ def test_a_server_that_was_started_anew_is_joined_again(browser, tmp_path):
         port = re.search(r":(\d+)/", address)[1]
         first.terminate()
         first.wait(20)
-        first.poll = lambda: None  # ended by us
         page.wait_for_selector(".cej-room-lost:not([hidden])")
         with served("--port", port, folder=tmp_path):
             page.wait_for_selector(".cej-room-lost", state="hidden", timeout=120_000)

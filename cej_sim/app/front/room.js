@@ -139,6 +139,7 @@
         const own = side && side.own;
         const options = all.map((one) => el("option", { value: one.name }, one.title));
         if (own || names.some((one) => one.own)) options.unshift(el("option", { value: "" }, this.t("room.own", { title: own ? side.title : names.find((one) => one.own).title })));
+        if (side && !own && !all.some((one) => one.name === side.name)) options.unshift(el("option", { value: side.name }, side.title)); // of a story
         if (place === 1) options.push(el("option", { value: "-" }, this.t("room.nobody")));
         select.replaceChildren(...options);
         select.value = side ? (own ? "" : side.name) : place ? "-" : all[0].name;
@@ -162,6 +163,7 @@
       }
       this.aside.hidden = !name;
       this.root.classList.toggle("has-panel", Boolean(name));
+      this.root.classList.toggle("has-stories", name === "stories");
       if (!name) {
         if (before && this.aside.contains(document.activeElement)) this.tabs[before].focus();
         return this.resized();
@@ -549,7 +551,7 @@
         playing = null;
         leave.hidden = true;
         cards.hidden = false;
-        this.stage.classList.remove("is-veiled");
+        this.root.classList.remove("is-veiled");
         this.storyLevers = null;
         this.fewLevers();
         if (this.player) this.player.setOptions({ blind: false });
@@ -571,7 +573,10 @@
           this.fewLevers();
           playing = CEJ.story(stage, { story, player: () => this.player, texts: this.start.texts, on: {
             set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b })),
-            veil: (hidden) => this.stage.classList.toggle("is-veiled", hidden),
+            veil: (hidden) => {
+              this.root.classList.toggle("is-veiled", hidden);
+              this.resized();
+            },
           } });
         },
         failed: (id) => { if (id === wanted) wait.hidden = true; },
