@@ -69,7 +69,7 @@
       t.or = (key, other) => (t.has(key) ? t(key) : other);
       this.number = 0;
       this.state = null;
-      this.link = wanted;
+      this.link = this.wanted = wanted;
       this.uploads = new Map();
       this.presenter = start.presenter;
       this.panel = null;
@@ -297,7 +297,7 @@
           const inside = el("div", { class: "cej-room-player" });
           this.stage.replaceChildren(inside);
           const at = this.state || { view: "tables", month: 0 };
-          const linked = Boolean(this.link);
+          const linked = Boolean(this.wanted);
           this.player = CEJ.player(inside, { payload: this.payload, texts: this.start.texts,
             options: { view: at.view, presenter: this.presenter, autoplay: !linked && !CEJ.calm(), month: at.month, speed: 1 },
             on: { month: (month) => this.placed({ month }), view: (view) => this.placed({ view }), agent: () => {}, event: () => {} } });
