@@ -56,7 +56,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def room():
-    made = Room(limits=Limits(agents=2000, work=3e7))
+    made = Room(limits=Limits(agents=2000, work=3e7, quick=3e5))
     yield made
     made.close()
 
@@ -158,6 +158,20 @@ def test_a_correct_text_is_shown_and_can_be_had_again(visitor):
     assert visitor.wait("yaml", visitor.ask("yaml", side=1))["text"] == text
     visitor.ask("set", side=1, values={RESIDENTS: 0.7})
     assert "residents: 0.7" in visitor.wait("yaml", visitor.ask("yaml", side=1))["text"]
+
+
+def test_a_large_scenario_does_not_keep_others_waiting(visitor):
+    """While somebody's large scenario is computed, and another's waits, a small one is answered at once."""
+    large = [Visitor(visitor.session.room) for _ in range(3)]
+    for i, one in enumerate(large):
+        text = f"extends: community_led\nmonths: {1000 + i}\ncommunity: {{residents: 1800}}\n"
+        one.ask("run_yaml", yaml=f"schema_version: 1\nname: large\n{text}", side=1)
+    time.sleep(0.2)
+    visitor.shown(visitor.ask("set", side=1, values={RESIDENTS: 0.33}))
+    waiting = [one for one in large if not any(answer["type"] == "payload" for answer in one.answers)]
+    assert waiting, "the large ones were not large"
+    for one in large:
+        one.session.close()
 
 
 def test_a_wrong_text_leaves_what_is_shown(visitor):

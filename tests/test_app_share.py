@@ -7,7 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cej_sim import load
-from cej_sim.app.share import MOST_LINK, MOST_TEXT, VIEWS, ShareError, Shown, Side, built, link, said, shown, written
+from cej_sim.app.share import (
+    MOST_LINK,
+    MOST_TEXT,
+    VIEWS,
+    ShareError,
+    Shown,
+    Side,
+    base_of,
+    built,
+    link,
+    said,
+    shown,
+    written,
+)
 from cej_sim.reading import read_text, shipped
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Event
 
@@ -119,10 +132,10 @@ def test_a_link_that_would_grow_beyond_measure_is_given_up():
 def test_changes_that_do_not_go_together_are_refused(tmp_path):
     wrong = Side("community_led", "", {"governance.decide.strategy": 0.9, "governance.decide.strategy_max": 0.1})
     with pytest.raises(ShareError, match="strategy_max"):
-        built(wrong, OFFERED, tmp_path)
+        built(wrong, base_of(wrong, OFFERED, tmp_path))
     late = Side("community_led", "", {}, (Event(999, "mandate", EVENT.set),))
     with pytest.raises(ShareError, match="after the end"):
-        built(late, OFFERED, tmp_path)
+        built(late, base_of(late, OFFERED, tmp_path))
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
@@ -136,7 +149,7 @@ def test_a_scenario_that_is_written_and_read_again_is_the_same(name, tmp_path):
 
 
 def test_a_changed_side_is_written_whole(tmp_path):
-    scenario = built(SIDE, OFFERED, tmp_path)
+    scenario = built(SIDE, base_of(SIDE, OFFERED, tmp_path))
     again = read_text(written(scenario), "scenario.yaml", tmp_path).scenario
     assert again is not None
     assert again.resolved() == scenario.resolved()

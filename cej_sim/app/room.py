@@ -62,16 +62,19 @@ class Limits:
 
     Attributes:
         agents: Residents, institutions and organizers of a side.
-        work: Agents times months times runs, over both sides.
+        work: Agents times months times runs, over both sides; many ties count like more agents.
+        quick: Work up to which a request is one of the ordinary ones; larger ones go through a door of their own,
+            one at a time, so that all others go on.
         seconds: Of computing for one request.
-        upload: Bytes of an uploaded file.
+        upload: Bytes of an uploaded file; of GML, whose reader is slow, a fifth.
         uploads: Files of a session.
         message: Characters of one message.
         frequency: Messages of a session within ten seconds.
     """
 
     agents: int = 20_000
-    work: float = 4e7
+    work: float = 2.5e7
+    quick: float = 5e6
     seconds: float = 20.0
     upload: int = 1_500_000
     uploads: int = 4
@@ -118,9 +121,10 @@ class Room:
         self.language = language
         self.limits = limits or Limits()
         self.turns = Turns(workers, self.limits.seconds)
+        self.long_turns = Turns(1, self.limits.seconds)
+        self._threads = workers
         self._told: dict[str, Future[dict[str, Any]]] = {}
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="stories")
-        self._crew = ThreadPoolExecutor(workers, thread_name_prefix="room")
         self._answers: OrderedDict[Any, str] = OrderedDict()
         self._shows: OrderedDict[Any, history.Show] = OrderedDict()
         self._lock = threading.Lock()
@@ -205,7 +209,9 @@ class Room:
         with self._lock:
             found = self._shows.get(key)
         if found is None:
-            found = history.show([scenario], seed=seed, run=run, runs=runs, months=months, stop=stop, pool=self._crew)
+            found = history.show(
+                [scenario], seed=seed, run=run, runs=runs, months=months, stop=stop, threads=self._threads
+            )
             self._keep(self._shows, key, found)
         return found
 
@@ -229,8 +235,8 @@ class Room:
     def close(self) -> None:
         """End the pool."""
         self.turns.close()
-        for pool in (self._crew, self._teller):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self.long_turns.close()
+        self._teller.shutdown(wait=False, cancel_futures=True)
 
 
 def _key(sides: Sequence[Scenario], seed: int, runs: int, run: int) -> tuple[Any, ...]:
@@ -253,8 +259,9 @@ class Session:
     _sides: list[Scenario] = field(init=False)
     _folder: Path | None = None
     _files: list[str] = field(default_factory=list)
-    _told: tuple[int, Shown] | None = None
+    _bases: dict[str, Scenario] = field(default_factory=dict)
     _closed: bool = False
+    _lock: Any = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         """Begin with what the room opens with."""
@@ -276,8 +283,13 @@ class Session:
         )
         if answer is None:
             return
+        with self._lock:
+            self._try(number, lambda: answer(number, message))
+
+    def _try(self, number: int, act: Callable[[], None]) -> None:
+        """Do something, and say in a sentence what is wrong with what was asked for."""
         try:
-            answer(number, message)
+            act()
         except (RefusedError, LeverError, ShareError, RequestError) as error:
             self._failed(number, str(error))
         except (LookupError, TypeError, ValueError, OverflowError):
@@ -286,7 +298,8 @@ class Session:
     def close(self) -> None:
         """Forget the visitor: give up what is computed, remove what was uploaded."""
         self._closed = True
-        self.room.turns.forget(self)
+        for turns in (self.room.turns, self.room.long_turns):
+            turns.forget(self)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -402,23 +415,39 @@ class Session:
 
     def _on_check(self, number: int, message: dict[str, Any]) -> None:
         """Check a text, as ``cej-sim check`` does."""
-        _, lines, remarks = self._read(message["yaml"])
-        self._answer("problems", number, lines=lines, remarks=remarks)
+        text = _text(message["yaml"], share.MOST_TEXT)
+
+        def work(stop: threading.Event) -> None:
+            _, lines, remarks = self._read(text)
+            if not stop.is_set():
+                self._answer("problems", number, lines=lines, remarks=remarks)
+
+        self.room.turns.ask(self, "check", work, lambda: self._late(number))
 
     def _on_run_yaml(self, number: int, message: dict[str, Any]) -> None:
         """Check a text, and show it on a side if it is right."""
-        scenario, lines, remarks = self._read(message["yaml"])
-        self._answer("problems", number, lines=lines, remarks=remarks)
-        if scenario is None:
-            return
-        sides = list(self.shown.sides)
+        text = _text(message["yaml"], share.MOST_TEXT)
         (place,) = self._places(message["side"])
-        sides[place] = Side("", message["yaml"])
-        self._take(replace(self.shown, sides=tuple(sides)))
-        self._tell(number)
 
-    def _read(self, text: Any) -> tuple[Scenario | None, list[dict[str, Any]], list[str]]:
-        reading = read_text(_text(text, share.MOST_TEXT), "scenario.yaml", self._own_folder(), self._files)
+        def show() -> None:
+            scenario, lines, remarks = self._read(text)
+            self._answer("problems", number, lines=lines, remarks=remarks)
+            if scenario is None:
+                raise RefusedError("the text has mistakes, which stand below it; nothing else was changed")
+            sides = list(self.shown.sides)
+            sides[min(place, len(sides) - 1)] = Side("", text)
+            self._take(replace(self.shown, sides=tuple(sides)))
+            self._tell(number)
+
+        def work(stop: threading.Event) -> None:
+            with self._lock:
+                if not stop.is_set() and not self._closed:
+                    self._try(number, show)
+
+        self.room.turns.ask(self, "run_yaml", work, lambda: self._late(number))
+
+    def _read(self, text: str) -> tuple[Scenario | None, list[dict[str, Any]], list[str]]:
+        reading = read_text(text, share.TEXT_NAME, self._own_folder(), list(self._files))
         if reading.scenario is not None:
             try:
                 self._within_limits([reading.scenario])
@@ -452,9 +481,10 @@ class Session:
             data = base64.b64decode(content, validate=True)
         except (binascii.Error, ValueError) as error:
             raise RefusedError("the file was damaged on its way; upload it again") from error
-        if len(data) > limits.upload:
+        most = limits.upload // 5 if ending == "gml" else limits.upload
+        if len(data) > most:
             raise RefusedError(
-                f"the file is larger than {limits.upload / 1e6:g} MB, which is the most that this page takes; "
+                f"the file is larger than {most / 1e6:g} MB, which is the most that this page takes of its kind; "
                 "use cej-sim in a terminal for large networks"
             )
         safe = f"{re.sub('[^A-Za-z0-9_-]+', '_', stem)[:40].strip('_') or 'network'}.{ending}"
@@ -462,6 +492,7 @@ class Session:
             raise RefusedError(f"{limits.uploads} files were uploaded already; load the page again to begin anew")
         path = self._own_folder() / safe
         path.write_bytes(data)
+        self._bases.clear()  # a text may name it
         if safe not in self._files:
             self._files.append(safe)
         self._answer("uploaded", number, name=safe, bytes=len(data), files=list(self._files))
@@ -542,7 +573,7 @@ class Session:
             if not stop.is_set():
                 self._answer("file", number, name=name, mime=mime, b64=base64.b64encode(content).decode())
 
-        self.room.turns.ask(self, "export", work, lambda: self._late(number), EXPORT_SECONDS)
+        self.room.long_turns.ask(self, "export", work, lambda: self._late(number), EXPORT_SECONDS)
 
     # What all of them use
 
@@ -558,8 +589,13 @@ class Session:
         return self._built(replace(side, changes={}, events=()))
 
     def _built(self, side: Side) -> Scenario:
-        folder = self._own_folder() if side.text else Path()
-        return share.built(side, self.room.offered, folder, self._files)
+        base = self._bases.get(side.text) if side.text else None
+        if base is None:
+            folder = self._own_folder() if side.text else Path()
+            base = share.base_of(side, self.room.offered, folder, self._files)
+            if side.text:
+                self._bases = {**dict(list(self._bases.items())[-3:]), side.text: base}
+        return share.built(side, base)
 
     def _before_events(self, place: int) -> Scenario:
         """A side's scenario without what "what if" has added."""
@@ -585,7 +621,7 @@ class Session:
         self.shown, self._sides = wanted, scenarios
 
     def _within_limits(self, scenarios: Sequence[Scenario]) -> None:
-        limits, work = self.room.limits, 0.0
+        limits = self.room.limits
         for scenario in scenarios:
             number = agents(scenario)
             if number > limits.agents:
@@ -593,13 +629,19 @@ class Session:
                     f"{scenario.title}: {number:,} people and organizations are more than the {limits.agents:,} that "
                     "this page computes; make it smaller, or run it with cej-sim run"
                 )
-            ties = 1.0 + float(scenario["network.degree"]) / 10.0
-            work += number * ties * scenario.months * RUNS
-        if work > limits.work:
+        wanted = work_of(scenarios)
+        if wanted > limits.work:
             raise RefusedError(
-                f"this would take about {work / limits.work:.1f} times what this page computes for one visitor; "
+                f"this would take about {wanted / limits.work:.1f} times what this page computes for one visitor; "
                 "use fewer people, ties or months, or run it with cej-sim compare"
             )
+
+    def _turns_for(self, kind: str, scenarios: Sequence[Scenario]) -> Turns:
+        """The door through which a request goes; what was asked for before, through the other, is given up."""
+        large = work_of(scenarios) > self.room.limits.quick
+        chosen, other = (self.room.turns, self.room.long_turns)[:: -1 if large else 1]
+        other.forget(self, kind)
+        return chosen
 
     def _link(self) -> str | None:
         """The link to what is shown; None where it would be too long."""
@@ -658,13 +700,18 @@ class Session:
                     return
                 self._answer("payload", number, payload=payload, whole=runs == RUNS)
 
-        self.room.turns.ask(self, "show", work, lambda: self._late(number))
+        self._turns_for("show", sides).ask(self, "show", work, lambda: self._late(number))
 
     def _late(self, number: int) -> None:
         self._failed(
             number,
             "this took too long and was given up; use fewer people or months, or try again when fewer people are here",
         )
+
+
+def work_of(scenarios: Sequence[Scenario]) -> float:
+    """How much there is to compute: agents times months times runs, where many ties count like more agents."""
+    return sum(agents(one) * (1.0 + float(one["network.degree"]) / 10.0) * one.months * RUNS for one in scenarios)
 
 
 def agents(scenario: Scenario) -> int:

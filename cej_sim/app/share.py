@@ -26,6 +26,8 @@ VIEWS = ("tables", "network", "powermap", "curves", "difference", "bands", "log"
 MOST_LINK = 24_000
 #: The most characters of a scenario's text that is written in the page.
 MOST_TEXT = 60_000
+#: What a text that was written in the page is called.
+TEXT_NAME = "scenario.yaml"
 #: The most events that may be added to a scenario in the page.
 MOST_EVENTS = 24
 MOST_SEED = 2**53 - 1  # what a browser can count
@@ -212,8 +214,8 @@ def _unpacked(text: str) -> str:
 # A side made into a scenario
 
 
-def built(side: Side, offered: Mapping[str, Scenario], folder: Path, files: Iterable[str] = ()) -> Scenario:
-    """The scenario that a side stands for.
+def base_of(side: Side, offered: Mapping[str, Scenario], folder: Path, files: Iterable[str] = ()) -> Scenario:
+    """The scenario from which a side comes, before anything was changed.
 
     Args:
         side: As it came in.
@@ -222,16 +224,24 @@ def built(side: Side, offered: Mapping[str, Scenario], folder: Path, files: Iter
         files: Names of these files.
 
     Raises:
-        ShareError: If its text has mistakes or its changes do not go together.
+        ShareError: If its text has mistakes.
         KeyError: If the room does not offer it.
     """
-    if side.text:
-        reading = read_text(side.text, "scenario.yaml", folder, files)
-        if reading.scenario is None:
-            raise ShareError(f"the scenario has mistakes: {said(reading, folder)[0]['text']}")
-        scenario = reading.scenario
-    else:
-        scenario = offered[side.name]
+    if not side.text:
+        return offered[side.name]
+    reading = read_text(side.text, TEXT_NAME, folder, files)
+    if reading.scenario is None:
+        raise ShareError(f"the scenario has mistakes: {said(reading, folder)[0]['text']}")
+    return reading.scenario
+
+
+def built(side: Side, base: Scenario) -> Scenario:
+    """The scenario that a side stands for, from the one that it comes from.
+
+    Raises:
+        ShareError: If its changes do not go together.
+    """
+    scenario = base
     try:
         if side.changes:
             scenario = scenario.with_values(side.changes)
@@ -259,8 +269,8 @@ def said(reading: Reading, folder: Path) -> list[dict[str, Any]]:
 
     return [
         {
-            "line": problem.line if problem.file == "scenario.yaml" else 1,
-            "column": problem.column if problem.file == "scenario.yaml" else 1,
+            "line": problem.line if problem.file == TEXT_NAME else 1,
+            "column": problem.column if problem.file == TEXT_NAME else 1,
             "text": words(f"{problem.path}{': ' if problem.path else ''}{problem.message}"),
         }
         for problem in reading.problems

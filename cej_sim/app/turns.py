@@ -71,13 +71,13 @@ class Turns:
             )  # one that waits already keeps its place
             self._changed.notify_all()
 
-    def forget(self, owner: Hashable) -> None:
-        """Give up everything that an owner asked for."""
+    def forget(self, owner: Hashable, kind: str | None = None) -> None:
+        """Give up everything that an owner asked for, or what it asked for under one kind."""
         with self._changed:
-            for key in [key for key in self._waiting if key[0] == owner]:
+            for key in [key for key in self._waiting if key[0] == owner and kind in (None, key[1])]:
                 del self._waiting[key]
             for key, task in self._running.items():
-                if key[0] == owner:
+                if key[0] == owner and kind in (None, key[1]):
                     task.stop.set()
 
     def close(self) -> None:
