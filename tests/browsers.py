@@ -56,7 +56,9 @@ def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, s
                 assert process.poll() is None, process.stdout.read()
                 time.sleep(0.1)
         yield address, process
-        assert process.poll() in (None, -signal.SIGTERM), f"the server ended by itself: {process.stdout.read()}"
+        assert process.poll() in (None, -signal.SIGTERM), (
+            f"the server ended by itself ({process.returncode}): {process.stdout.read()}"
+        )
     finally:
         process.terminate()
         try:
