@@ -373,7 +373,7 @@
       ctx.textBaseline = "alphabetic";
       if (alive) {
         ctx.font = CEJ.font(0.31 * scale, 800);
-        ctx.fillText(Math.round(100 * ideas) + "\u202f%", cx, cy + 0.07 * scale);
+        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + 0.07 * scale);
         ctx.font = CEJ.font(Math.max(9, 0.118 * scale), 600);
         ctx.fillStyle = CEJ.colors.soft;
         ctx.fillText(t("player.tables.residents"), cx, cy + 0.21 * scale);
