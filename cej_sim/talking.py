@@ -89,6 +89,14 @@ def duration(seconds: float) -> str:
     return count(max(1, round(seconds)), "second")
 
 
+def say_if_compiling() -> None:
+    """Say why nothing is seen at first, where the engine is not compiled yet."""
+    from cej_sim.compiled import is_cached
+
+    if not is_cached():
+        say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
+
+
 @contextmanager
 def progress(title: str, things: str = "runs", every: float | None = None) -> Iterator[Callable[..., None]]:
     """A progress bar with rate and time left; where nobody watches a terminal, a line at the start and at the end.
@@ -116,11 +124,9 @@ def progress(title: str, things: str = "runs", every: float | None = None) -> It
     )
     from rich.text import Text
 
-    from cej_sim.compiled import is_cached
     from cej_sim.runs import RequestError
 
-    if not is_cached():
-        say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
+    say_if_compiling()
 
     class Rate(ProgressColumn):
         """Things per second, once some are done."""
