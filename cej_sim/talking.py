@@ -91,9 +91,9 @@ def duration(seconds: float) -> str:
 
 def say_if_compiling() -> None:
     """Say why nothing is seen at first, where the engine is not compiled yet."""
-    from cej_sim.compiled import is_cached
+    from cej_sim.warmup import is_compiled
 
-    if not is_cached():
+    if not is_compiled():
         say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
 
 

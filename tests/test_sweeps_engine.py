@@ -716,8 +716,10 @@ def test_a_refusal_leaves_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Path("out").exists()
 
 
-def at_once(directory: Path, plan: Plan, todo: crew.Todo, *, cell: worker.Compute, keep: crew.Keep, **_: object) -> None:
-    """Computes cells in this very process, in the place of ``crew.compute_here``."""
+def at_once(
+    directory: Path, plan: Plan, todo: crew.Todo, *, cell: worker.Compute, keep: crew.Keep, **_: object
+) -> None:
+    """Compute cells in this very process, in the place of ``crew.compute_here``."""
     while batch := todo.take():
         done = worker.compute(plan, batch, cell=cell)
         assert done.rows is not None
