@@ -221,7 +221,7 @@ def test_no_flipped_bit_goes_unnoticed() -> None:
     """Wherever a bit of the files of rows is another, they are complained of, or read as they were."""
     filled("out", grid(7))
     paths = sorted((Path("out") / store.ROWS).iterdir())
-    sound, noticed, luck = Sweep("out").rows(), 0, random.Random(5)
+    sound, noticed, luck = Sweep("out").rows(), list[bool](), random.Random(5)
     places = [(path, at) for path in paths for at in luck.sample(range(path.stat().st_size), 40)]
     named = (paths[0], paths[0].read_bytes().rindex(b"trust"))  # the name of a column
     for path, at in [named, *places]:
@@ -231,12 +231,21 @@ def test_no_flipped_bit_goes_unnoticed() -> None:
             Sweep("out").check_content()
             pd.testing.assert_frame_equal(Sweep("out").rows(), sound)
         except SweepFailure as error:
-            assert str(path) in str(error)
-            noticed += 1
+            noticed.append(str(path) in str(error))
             with contextlib.suppress(SweepFailure):
                 Sweep("out").rows()
         path.write_bytes(before)
-    assert noticed > len(places) // 4
+    assert all(noticed)
+    assert len(noticed) > len(places) // 4
+
+
+def test_a_ledger_that_is_taken_away_meanwhile() -> None:
+    filled("out", grid(3), [0])
+    ledger = store.Ledger(Path("out"))
+    assert ledger.counts() == (1, 0)
+    (Path("out") / store.LEDGER).unlink()
+    with pytest.raises(SweepFailure, match=r"out/ledger\.sqlite is gone: it was moved or removed"):
+        ledger.record(None, [], [store.Failed(1, "no", "", "0", 0.0)])
 
 
 def test_sound_parts_are_sound() -> None:
