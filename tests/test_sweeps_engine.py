@@ -1017,6 +1017,16 @@ def test_progress_in_logs_is_rare(capsys: pytest.CaptureFixture[str], monkeypatc
     ]
 
 
+@pytest.mark.parametrize(
+    ("rate", "words"), [(120.4, "120/s"), (9.97, "10/s"), (1.0, "1.0/s"), (0.5, "30/min"), (1 / 600, "6.0/h")]
+)
+def test_rates_are_never_nothing(rate: float, words: str) -> None:
+    from cej_sim.talking import per_time
+
+    assert per_time(rate) == words
+    assert per_time(rate, " cells") == words.replace("/", " cells/")
+
+
 MEASURED = """
     import sys, time
     from dataclasses import replace
