@@ -54,8 +54,9 @@ from cej_sim.sweeps.verdicts import (
 #: The files of the picture.
 PICTURE = "verdicts"
 
-#: What is said of a test that no parameter set ever failed.
-BY_CONSTRUCTION = "never failed here: check whether it is true by construction"
+#: What is said of a test that no parameter set ever failed, and of one that none could have.
+NEVER_FAILED = "never failed here"
+BY_CONSTRUCTION = "true by construction"
 
 _KEYS = ["hypothesis", "setup", "test"]
 
@@ -372,7 +373,8 @@ def _draw(folder: Path, found: Judgment, about: About, note: str, cells: int) ->
 HOW = (
     "Effect of the second setup against the first, in multiples of the least difference that matters to a coalition, "
     "with 95% intervals over parameter sets; month and expected direction stand behind each outcome. The number is "
-    "P(sign), the part of the sets that come out as expected; ! marks tests that no set ever failed."
+    "P(sign), the part of the sets that come out as expected; ! marks tests that no set ever failed, !! those that are "
+    "true by construction."
 )
 
 
@@ -480,7 +482,8 @@ def _tested(row: Mapping[str, Any], heads: Sequence[str]) -> str:
     """The row of one test."""
     metric = metric_of(row["metric"])
     value, interval = format_difference(row, metric)
-    never = '<br><small class="soft">never failed here</small>' if row["never_failed"] else ""
+    mark = BY_CONSTRUCTION if row["by_construction"] else NEVER_FAILED if row["never_failed"] else ""
+    never = f'<br><small class="soft">{mark}</small>' if mark else ""
     contents = (
         (escaped(value), "number"),
         (escaped(interval) or "none", "number"),
@@ -634,23 +637,37 @@ def _gains(text: str) -> str:
 
 
 def _construction(found: Judgment) -> str:
-    """Tests that no set ever failed."""
+    """Tests that no set ever failed, and those of them that none could have."""
     table = found.tables["verdicts"]
-    never = records(table[table["never_failed"]])
-    if not never:
+    never = table[table["never_failed"]]
+    built = never[never["by_construction"]]
+    if never.empty:
         told = "<p>None: every test failed in at least one parameter set.</p>"
     else:
-        items = "".join(
-            f"<li>{escaped(row['hypothesis'])}{'' if row['setup'] == MAIN else escaped(' (' + row['setup'] + ')')}: "
-            f"{escaped(label_of(metric_of(row['metric'])))}, month {row['month']}, {EXPECTED[row['expected']]}</li>"
-            for row in never
-        )
+        are = "is" if len(built) == 1 else "are"
         told = (
-            f"<p>{len(never)} of {len(table)} tests came out as expected in every parameter set. "
-            f"Each {BY_CONSTRUCTION}: an expectation that nothing could have disappointed is no finding.</p>"
-            f"<ul>{items}</ul>"
+            f"<p>{len(never)} of {len(table)} tests came out as expected in every parameter set.</p>"
+            f"<p>{len(built) or 'None'} of them {are} <strong>{BY_CONSTRUCTION}</strong>: the effect stays without "
+            "what should bring it about, or nothing was declared that could abolish it (where no change is expected: "
+            f"both setups are identical). An expectation that nothing could disappoint is no finding.</p>{_listed(built)}"
         )
+        rest = never[~never["by_construction"].astype(bool)]
+        if len(rest):
+            told += (
+                "<p>What becomes of the others without their mechanism stands in the table; that no set failed them "
+                f"may still mean that the ranges of the sets are too narrow.</p>{_listed(rest)}"
+            )
     return f"<section><h2>What never failed</h2>\n{told}</section>\n"
+
+
+def _listed(tests: pd.DataFrame) -> str:
+    """Tests as a list."""
+    items = "".join(
+        f"<li>{escaped(row['hypothesis'])}{'' if row['setup'] == MAIN else escaped(' (' + row['setup'] + ')')}: "
+        f"{escaped(label_of(metric_of(row['metric'])))}, month {row['month']}, {EXPECTED[row['expected']]}</li>"
+        for row in records(tests)
+    )
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _missing(found: Judgment, cells: int) -> str:
@@ -720,9 +737,11 @@ def summary(found: Judgment, about: About, cells: int) -> list[RenderableType]:
             Text(tests),
             Text(one["control"]),
         )
-    never = int(found.tables["verdicts"]["never_failed"].sum())
+    never, built = (int(found.tables["verdicts"][name].sum()) for name in ("never_failed", "by_construction"))
     parts += [grid, Text("")]
     if never:
-        parts.append(Text(f"{never} of {len(found.tables['verdicts'])} tests {BY_CONSTRUCTION}."))
+        parts.append(
+            Text(f"{never} of {len(found.tables['verdicts'])} tests {NEVER_FAILED}; {built} are {BY_CONSTRUCTION}.")
+        )
     parts.append(Text("Illustration, not prediction.", style="dim"))
     return parts

@@ -149,6 +149,26 @@ def control(with_: Estimate, without: Estimate, expected: str, smallest: float) 
     return STAYS if low > 0.0 else TURNS if high < 0.0 else CANNOT_TELL
 
 
+def by_construction(means: Values, expected: str, never_failed: bool, control: str) -> bool:
+    """Whether a test counts as true by construction, so that its verdict is no finding.
+
+    It does if it came out as expected in every set, and either its effect stays without what should bring it about, or
+    nothing was declared that could abolish it: then the effect follows from what the setups set. A test that expects
+    no change does if both setups are identical in every set, since then nothing that could differ acts.
+
+    Args:
+        means: (sets,), the mean differences as modelled.
+        expected: ``up``, ``down`` or ``same``.
+        never_failed: Whether every set came out as expected.
+        control: What became of the effect without its mechanism; see ``control``.
+    """
+    if not never_failed:
+        return False
+    if expected == "same":
+        return bool((means[~np.isnan(means)] == 0.0).all())
+    return control in (STAYS, NONE_DECLARED)
+
+
 def _known(found: Estimate) -> str:
     return NOT_COMPUTED if found.sets == 0 else ""
 
@@ -309,6 +329,7 @@ def verdict_table(
             "without": test.without,
         }
         row |= _control_of(test, found, found_in.means(test, test.without) if test.without else np.empty(0))
+        row["by_construction"] = by_construction(means, test.expected, row["never_failed"], row["control"])
         row |= _survival_of(test, survivors)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -428,6 +449,7 @@ def hypothesis_table(verdicts: pd.DataFrame) -> pd.DataFrame:
                 "control": worst or (VANISHES if shown else words[0] if words else NONE_DECLARED),
                 "off_lost": " ".join(lost),
                 "never_failed": int(group["never_failed"].sum()),
+                "by_construction": int(group["by_construction"].sum()),
             }
         )
     return pd.DataFrame(rows)
@@ -453,7 +475,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "effect_size": ("standard deviations", "d_z: the difference over the standard deviation of the sets' means"),
     "p_sign": ("share", "P(sign): part of the sets whose mean has the expected sign (same: stays within smallest)"),
     "sign_failed": ("count", "Sets whose mean does not have the expected sign (same: leaves smallest)"),
-    "never_failed": ("yes/no", "No set fails: check whether the test is true by construction"),
+    "never_failed": ("yes/no", "No set fails; see by_construction"),
     "sets": ("count", "Parameter sets with a difference"),
     "sets_without": ("count", "Sets in which no pair of runs has one, since a coalition had ended in each"),
     "runs": ("count", "Pairs of runs that were computed"),
@@ -471,6 +493,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "within_smallest": ("yes/no", "In that arm the whole interval lies within -smallest ... smallest"),
     "under_a_fifth": ("yes/no", "In that arm the mean is under a fifth of the difference, in size"),
     "identical": ("yes/no", "In that arm the mean of every set is exactly 0"),
+    "by_construction": (
+        "yes/no",
+        "True by construction: no set fails, and the effect stays without its mechanism or nothing was declared that "
+        "could abolish it (same: both setups are identical in every set)",
+    ),
     "off_survives": ("count", "Other feedbacks without which the effect is still there"),
     "off_lost": ("names", "Other feedbacks without which it is not: it hangs on them too"),
     "off_cannot_tell": ("names", "Other feedbacks of which the runs cannot tell"),
@@ -502,6 +529,7 @@ HYPOTHESIS_COLUMNS: dict[str, tuple[str, str]] = {
     "control": ("word", "vanishes: every effect that is there vanishes without its mechanism; else why not"),
     "off_lost": ("names", "Other feedbacks that at least one of its effects hangs on"),
     "never_failed": ("count", "Tests whose sign failed in no set"),
+    "by_construction": ("count", "Tests that are true by construction"),
     "title": ("text", "Title"),
     "claim": ("text", "What is claimed"),
     "refuted_if": ("text", "What would refute it, in words"),
