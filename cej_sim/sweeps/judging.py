@@ -27,6 +27,7 @@ from cej_sim.report import (
     paragraphs,
     table_row,
 )
+from cej_sim.scenario import PARAMETERS, Scenario
 from cej_sim.sweeps import figures, verdict_figures, verdicts
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.hypotheses import MAIN, PROBE, Hypothesis, Setup, sha256
@@ -120,6 +121,7 @@ def sets_of(design: Design) -> int:
 def tests_of(plan: Plan) -> list[TestOf]:
     """The tests of a plan, with the arms that each looks at."""
     found = []
+    scenarios = {scenario.name: scenario for scenario in plan.design.scenarios}
     for hypothesis in plan.design.hypotheses:
         arms = hypothesis.arms(plan.design.survives_runs > 0)
         for setup in hypothesis.setups:
@@ -136,9 +138,22 @@ def tests_of(plan: Plan) -> list[TestOf]:
                         test.smallest,
                         next((arm.name for arm in mine if arm.kind == "without"), ""),
                         {arm.name: arm.changes[0][0] for arm in mine if arm.kind == "survives"},
+                        repeats(scenarios[setup.a], scenarios[setup.b], test.metric, test.expected),
                     )
                 )
     return found
+
+
+def repeats(a: Scenario, b: Scenario, metric: str, expected: str) -> bool:
+    """Whether a number in which two setups differ is declared to move a metric as expected, and none the other way."""
+    ways = {
+        sign * (1 if float(b[path]) > float(a[path]) else -1)
+        for path, parameter in PARAMETERS.items()
+        if parameter.kind in ("number", "count") and a[path] != b[path]
+        for name, sign in parameter.effect
+        if name == metric
+    }
+    return ways == {{"up": 1, "down": -1}.get(expected, 0)}
 
 
 def judge(sweep: Sweep) -> Judgment:
@@ -525,7 +540,7 @@ _CONTROLS = {
     NO_EFFECT: "there is no effect to lose",
     NONE_DECLARED: "nothing was declared to abolish it",
     IDENTICAL: "a and b are identical",
-    STAYS_SMALL: "stays too small to matter",
+    STAYS_SMALL: "stays, too small to matter",
     NOT_COMPUTED: "not computed",
 }
 
@@ -648,8 +663,9 @@ def _construction(found: Judgment) -> str:
         told = (
             f"<p>{len(never)} of {len(table)} tests came out as expected in every parameter set.</p>"
             f"<p>{len(built) or 'None'} of them {are} <strong>{BY_CONSTRUCTION}</strong>: the effect stays without "
-            "what should bring it about, or nothing was declared that could abolish it (where no change is expected: "
-            f"both setups are identical). An expectation that nothing could disappoint is no finding.</p>{_listed(built)}"
+            "what should bring it about, or nothing was declared that could abolish it, or the test repeats what a "
+            "number in which the setups differ is declared to do (where no change is expected: both setups are "
+            f"identical). An expectation that nothing in the model could disappoint is no finding.</p>{_listed(built)}"
         )
         rest = never[~never["by_construction"].astype(bool)]
         if len(rest):
