@@ -22,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from cej_sim.comparison import label_of
+from cej_sim.scales import SURVEY_SCALES
 from cej_sim.sweeps.verdict_figures import SIGNS, metric_of
 from cej_sim.sweeps.verdicts import CANNOT_TELL, NO_EFFECT, NONE_DECLARED, SUPPORTED, VANISHES
 
@@ -128,7 +129,25 @@ def verdicts_short() -> Iterator[str]:
     yield from rows_of(("hypothesis", "verdict", "tests"), rows)
 
 
-BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"verdicts": verdicts, "verdicts-short": verdicts_short}
+# Instruments
+
+
+def survey() -> Iterator[str]:
+    """A row for each scenario and month."""
+    table = read("instruments/survey.csv")
+    rows = []
+    for (name, month), part in table.groupby(["scenario", "month"], sort=False):
+        answers = [f"{row.mean:.2f} ({row.alpha:.2f})" for row in part.itertuples()]
+        rows.append((f"`{name}`", month, part["respondents"].iloc[0], *answers))
+    scales_ = [SURVEY_SCALES[name].title for name in dict.fromkeys(table["scale"])]
+    yield from rows_of(("scenario", "month", "respondents", *scales_), rows, right=range(1, 3 + len(scales_)))
+
+
+BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
+    "verdicts": verdicts,
+    "verdicts-short": verdicts_short,
+    "survey": survey,
+}
 
 
 # Pages
@@ -136,7 +155,7 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"verdicts": verdicts, "verdict
 
 def pages() -> list[Path]:
     """The pages that may hold a table."""
-    return [ROOT / "README.md", *sorted(HERE.glob("*/README.md"))]
+    return [ROOT / "README.md", ROOT / "docs" / "INSTRUMENTS.md", *sorted(HERE.glob("*/README.md"))]
 
 
 def refreshed(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,12 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+def pages_of_results() -> list[Path]:
+    """The pages that may hold tables of results."""
+    root = EXPERIMENTS.parent
+    return [root / "README.md", root / "docs" / "INSTRUMENTS.md", *sorted(EXPERIMENTS.glob("*/README.md"))]
+
+
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(Path(cej_sim.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
@@ -47,6 +54,23 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 # They run
+
+
+@pytest.mark.parametrize("page", pages_of_results(), ids=lambda page: page.parent.name + "/" + page.name)
+def test_the_tables_of_a_page_are_those_of_the_results(page):
+    """Made anew from the files beside the pages they are the same; if not: python experiments/pages.py."""
+    text = page.read_text(encoding="utf-8")
+    assert module("pages").refreshed(text) == text
+
+
+def test_every_table_of_results_is_on_a_page():
+    named = {
+        name
+        for page in pages_of_results()
+        for name in re.findall(r"^<!-- results: ([\w-]+) -->$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert named == set(module("pages").BLOCKS)
+
 
 SMALL = {
     "conversion": ("--few", "--runs", "2", "--loop-runs", "2", "--hold", "2", "--after", "84"),
