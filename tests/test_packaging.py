@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSION = PROJECT["project"]["version"]
 SCENARIOS = sorted(path.name for path in (ROOT / "scenarios").glob("*.yaml"))
+#: Kinds of files of the app beside its modules: scripts, style sheets, words and stories.
+APP_FILES = {".js", ".css", ".yaml", ".vue"}
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "cej_sim").rglob("*.py"))
 
 # The argument that early releases of Python 3.11 do not have, and later ones warn without.
@@ -84,8 +86,9 @@ def test_the_wheel_holds_the_package_and_the_scenarios_only(built):
     names = sorted(zipfile.ZipFile(built["wheel"]).namelist())
     plain = [name for name in names if ".dist-info/" not in name]
     files = [*SCENARIOS, "scenario.schema.json"]
+    app = [path.relative_to(ROOT).as_posix() for path in (ROOT / "cej_sim/app").rglob("*.*") if path.suffix in APP_FILES]
     sets = ["cej_sim/ensemble.csv", "cej_sim/ensemble.json"]
-    assert plain == sorted([*MODULES, *sets, *(f"cej_sim/scenarios/{name}" for name in files)])
+    assert plain == sorted([*MODULES, *sets, *app, *(f"cej_sim/scenarios/{name}" for name in files)])
     assert f"cej_sim-{VERSION}.dist-info/licenses/LICENSE" in names
     with zipfile.ZipFile(built["wheel"]) as archive:
         assert "cej-sim = cej_sim.cli:main" in archive.read(f"cej_sim-{VERSION}.dist-info/entry_points.txt").decode()
