@@ -2,8 +2,8 @@
 
     python experiments/instruments/instruments.py
 
-writes survey.csv beside this file; ``python experiments/pages.py`` puts it into docs/INSTRUMENTS.md. An illustration, not a
-prediction.
+writes survey.csv beside this file; ``python experiments/pages.py`` puts it into docs/INSTRUMENTS.md. An illustration,
+not a prediction.
 """
 
 from __future__ import annotations
