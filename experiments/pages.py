@@ -20,14 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from cej_sim.comparison import label_of
 from cej_sim.scales import SURVEY_SCALES
 from cej_sim.sweeps.verdict_figures import SIGNS, metric_of
-from cej_sim.sweeps.verdicts import CANNOT_TELL, NO_EFFECT, NONE_DECLARED, SUPPORTED, VANISHES
+from cej_sim.sweeps.verdicts import CANNOT_TELL, MIXED, NO_EFFECT, NONE_DECLARED, SUPPORTED, VANISHES
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+
+#: Colors of a picture on a page.
+COLORS = 64
 
 _BLOCK = re.compile(
     r"(?P<head>^<!-- results: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(?P<tail>^<!-- /results: (?P=name) -->$)",
@@ -56,6 +60,16 @@ TAKEN = {
 }
 
 
+def take(source: Path, target: Path) -> None:
+    """Copy a file beside a page; a picture with few colors, so that a page loads quickly."""
+    if source.suffix != ".png":
+        shutil.copyfile(source, target)
+        return
+    with Image.open(source) as picture:
+        few = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)
+
+
 def read(name: str) -> pd.DataFrame:
     """A file of results, without the lines of its head."""
     return pd.read_csv(HERE / name, comment="#")
@@ -73,7 +87,11 @@ def signed(value: float, metric: str) -> str:
     """A difference: shares in percentage points, with a sign."""
     points = metric_of(metric).unit == "share"
     size = 100.0 * value if points else value
-    digits = 1 if abs(size) >= 0.95 else 2
+    if pd.isna(size):
+        return "–"
+    if size == 0.0:
+        return "0"
+    digits = 1 if abs(size) >= 0.95 else 2 if abs(size) >= 0.095 or points else 3
     return f"{size:+.{digits}f}".replace("-", "−") + (" pp" if points else "")
 
 
@@ -109,7 +127,8 @@ def verdicts() -> Iterator[str]:
         first = (row.hypothesis, row.setup) != before
         before = (row.hypothesis, row.setup)
         also = "" if row.setup == "main" else f" ({row.setup})"
-        name = f"**{row.hypothesis} {whole.title}{also}**: {SIGNS[whole.verdict]} {whole.verdict}" if first else ""
+        mine = table[(table["hypothesis"] == row.hypothesis) & (table["setup"] == row.setup)]
+        name = f"**{row.hypothesis} {whole.title}{also}**: {_whole(whole, mine)}" if first else ""
         rows.append(
             (
                 name,
@@ -134,14 +153,18 @@ def verdicts_short() -> Iterator[str]:
         mine = table[(table["hypothesis"] == whole.hypothesis) & (table["setup"] == whole.setup)]
         also = "" if whole.setup == "main" else f" ({whole.setup})"
         tests = [
-            f"{SIGNS[row.verdict]} {label_of(metric_of(row.metric))} {signed(row.difference, row.metric)}"
+            f"{SIGNS[row.verdict]} {label_of(metric_of(row.metric))}, {row.month}: {signed(row.difference, row.metric)}"
             f"{'' if row.verdict == SUPPORTED else f' (expected {_ARROWS[row.expected]})'}{_mark(row)}"
             for row in mine.itertuples()
         ]
-        rows.append(
-            (f"{whole.hypothesis} {whole.title}{also}", f"{SIGNS[whole.verdict]} {whole.verdict}", "; ".join(tests))
-        )
+        rows.append((f"{whole.hypothesis} {whole.title}{also}", _whole(whole, mine), "; ".join(tests)))
     yield from rows_of(("hypothesis", "verdict", "tests"), rows)
+
+
+def _whole(whole: Any, tests: pd.DataFrame) -> str:
+    """The verdict of a hypothesis; what the declared rule calls mixed may be nothing but open."""
+    still_open = whole.verdict == MIXED and (tests["verdict"] == CANNOT_TELL).all()
+    return f"{SIGNS[whole.verdict]} {whole.verdict}{': cannot tell' if still_open else ''}"
 
 
 # Where each side gets further
@@ -405,17 +428,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.take is not None:
         for name, source in TAKEN.items():
             if (given.take / source).is_file():
-                shutil.copyfile(given.take / source, HERE / name)
+                take(given.take / source, HERE / name)
                 print(f"taken: {given.take / source}")
             else:
                 print(f"kept as it is: {name} ({given.take / source} is not there)")
+    status = 0
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        made = refreshed(text)
+        try:
+            made = refreshed(text)
+        except FileNotFoundError as error:
+            print(f"{page.relative_to(ROOT)}: {error.filename} is missing; run its study, and --take", file=sys.stderr)
+            status = 2
+            continue
         if made != text:
             page.write_text(made, encoding="utf-8", newline="\n")
             print(f"made anew: {page.relative_to(ROOT)}")
-    return 0
+    return status
 
 
 if __name__ == "__main__":
