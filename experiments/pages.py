@@ -214,7 +214,9 @@ def shapley() -> Iterator[str]:
     table = read("principles/shapley.csv")
     rows = []
     for (metric, month), part in table.groupby(["metric", "month"], sort=False):
-        by = part.set_index("unit" if "unit" in part else "factor")
+        if month == 60:
+            continue
+        by = part.set_index("factor")
         rows.append(
             (
                 f"{label_of(metric_of(metric))}, {month}",
