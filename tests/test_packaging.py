@@ -86,7 +86,11 @@ def test_the_wheel_holds_the_package_and_the_scenarios_only(built):
     names = sorted(zipfile.ZipFile(built["wheel"]).namelist())
     plain = [name for name in names if ".dist-info/" not in name]
     files = [*SCENARIOS, "scenario.schema.json"]
-    app = [path.relative_to(ROOT).as_posix() for path in (ROOT / "cej_sim/app").rglob("*.*") if path.suffix in APP_FILES]
+    app = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "cej_sim" / "app").rglob("*.*")
+        if path.suffix in APP_FILES
+    ]
     sets = ["cej_sim/ensemble.csv", "cej_sim/ensemble.json"]
     assert plain == sorted([*MODULES, *sets, *app, *(f"cej_sim/scenarios/{name}" for name in files)])
     assert f"cej_sim-{VERSION}.dist-info/licenses/LICENSE" in names

@@ -24,6 +24,7 @@ from cej_sim.comparison import FAMILIES, label_of, paired
 from cej_sim.instruments import agent_names, change_log
 from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
+from cej_sim.phases.convene import seats_of
 from cej_sim.phases.decide import PACE
 from cej_sim.runs import RequestError, common_months, horizon_problems, key_of, request_problems, run_once, start
 from cej_sim.scenario import Scenario, encode_events
@@ -77,9 +78,9 @@ class History:
         rows: (M + 1, G) metrics, as in a table of ``simulate``.
         flags: (M + 1, N) bits ``MEMBER PRESENT LEADER MOBILIZED``.
         say: (M + 1, N) part of the decision weight exercised this month, mean over agenda and budget; 0 to 1.
-        voice: (M + 1, N) how much each is listened to; 1 is the mean of those present.
         agency, trust, openness, engagement: (M + 1, N) 0 to 1.
         grievance: (M + 1, N) 0 to 2.
+        seats: (M + 1, 2) seats that the rules give to residents and to institutions, taken or not, over all tables.
         agenda: (M + 1, K) shares of the agenda, sum 1.
         untouched: (M + 1,) part of the agenda that still is the one that stood at the start, nobody's idea.
         budget, budget_origin: (M + 1, L) lines of the budget, and the part of each that follows residents' ideas.
@@ -95,12 +96,12 @@ class History:
     rows: Floats
     flags: NDArray[np.uint8]
     say: Floats
-    voice: Floats
     agency: Floats
     trust: Floats
     openness: Floats
     engagement: Floats
     grievance: Floats
+    seats: Floats
     agenda: Floats
     untouched: Floats
     budget: Floats
@@ -144,14 +145,15 @@ class Show:
     def similar(self) -> NDArray[np.int64]:
         """(sides, M + 1) how many of the runs are similar to the one shown.
 
-        Similar: the residents' share of seats and their share of ideas on the agenda both differ by at most
-        ``SIMILAR``, and the coalition exists in both or in neither.
+        Similar: the coalition exists too, and residents' share of seats and their share of ideas on the agenda both
+        differ by at most ``SIMILAR``. After the end of the coalition shown: it has ended too.
         """
         out = np.empty((len(self.sides), self.months + 1), np.int64)
         for place, side in enumerate(self.sides):
             runs, shown = self.monthly[place], side.rows
             near = np.abs(runs[:, :, [_SEATS, _IDEAS]] - shown[:, [_SEATS, _IDEAS]]) <= SIMILAR + 1e-9
-            out[place] = (near.all(axis=2) & (runs[:, :, _ALIVE] == shown[:, _ALIVE])).sum(axis=0)
+            alike = (near.all(axis=2) | (shown[:, _ALIVE] == 0.0)) & (runs[:, :, _ALIVE] == shown[:, _ALIVE])
+            out[place] = alike.sum(axis=0)
         return out
 
     def bands(self) -> list[dict[str, Floats]]:
@@ -300,11 +302,11 @@ def show(
     own = None if pool is not None else ThreadPoolExecutor(usable_processors() if threads is None else threads)
     crew: Executor = pool if pool is not None else own  # type: ignore[assignment]
     histories: list[Future[History]] = []
-    others: list[Future[None]] = []
+    tasks: list[Future[Any]] = []
     try:
         histories = [crew.submit(shown, place) for place in range(len(sides))]
-        others = [crew.submit(ordinary, place, number) for number in range(runs) for place in range(len(sides))]
-        tasks: list[Future[Any]] = [*histories, *others]
+        tasks += histories
+        tasks += [crew.submit(ordinary, place, number) for number in range(runs) for place in range(len(sides))]
         waiting = set(tasks)
         while waiting and not stop.is_set():
             done, waiting = wait(waiting, timeout=0.05, return_when=FIRST_EXCEPTION)
@@ -313,7 +315,7 @@ def show(
         if stop.is_set():
             raise GivenUp
     finally:
-        for task in [*histories, *others]:
+        for task in tasks:
             task.cancel()
         if own is not None:
             own.shutdown(wait=True)
@@ -330,13 +332,11 @@ def record(scenario: Scenario, key: np.uint64, months: int, stop: threading.Even
     c, N, K = state.coalition[0], state.kind.size, state.structural.size
     rows = np.empty((months + 1, len(METRICS)))
     flags = np.empty((months + 1, N), np.uint8)
-    of_agents = {
-        name: np.empty((months + 1, N)) for name in ("voice", "agency", "trust", "openness", "engagement", "grievance")
-    }
+    of_agents = {name: np.empty((months + 1, N)) for name in ("agency", "trust", "openness", "engagement", "grievance")}
     say = np.empty((months + 1, N))
     agenda, pressure, opposition, wins = (np.empty((months + 1, K)) for _ in range(4))
     budget, budget_origin = np.empty((months + 1, L)), np.empty((months + 1, L))
-    untouched = np.ones(months + 1)
+    untouched, seats = np.ones(months + 1), np.zeros((months + 1, 2))
     map_months, tie_months = (
         tuple(sorted({*range(0, months + 1, every), months})) for every in (MAP_EVERY, TIES_EVERY)
     )
@@ -357,6 +357,7 @@ def record(scenario: Scenario, key: np.uint64, months: int, stop: threading.Even
         say[month] = 0.5 * (state.weight + state.weight_budget)
         for name, values in of_agents.items():
             values[month] = getattr(state, name)
+        seats[month] = seats_given(state, month)
         agenda[month] = state.decision[:K]
         budget[month] = state.decision[K + 1 :]
         budget_origin[month] = state.budget_origin
@@ -372,10 +373,32 @@ def record(scenario: Scenario, key: np.uint64, months: int, stop: threading.Even
         about_agent = entry["event"] in ("challenge", "institution_left", "institution_joined")
         entry["row"] = int(subject) if about_agent else -1
     return History(
-        scenario, state, rows, flags, say, **of_agents, agenda=agenda, untouched=untouched, budget=budget,
+        scenario, state, rows, flags, say, **of_agents, seats=seats, agenda=agenda, untouched=untouched, budget=budget,
         budget_origin=budget_origin, pressure=pressure, opposition=opposition, wins=wins, map_months=map_months,
         stance=stance, push=push, tie_months=tie_months, ties=ties, log=log,
     )  # fmt: skip
+
+
+def seats_given(state: State, month: int) -> tuple[float, float]:
+    """Seats that the rules give to residents and to institutions in a month, as ``seat_share`` counts them."""
+    if state.coalition[0].alive != 1.0:
+        return 0.0, 0.0
+    rules, tables = state.rules[0], state.table_share.size
+    rule: Any = getattr(seats_of, "py_func", seats_of)
+    sits = np.zeros((2, tables), np.bool_)
+    for place, kind in enumerate((RESIDENT, INSTITUTION)):
+        sits[place, state.table[state.member & (state.kind == kind)]] = True
+    given = [
+        rule(
+            rules,
+            bool(sits[0, t]) or month >= rules.convene_residents_from,
+            bool(sits[1, t]) or month >= rules.convene_institutions_from,
+            state.table_residents[t],
+            state.table_institutions[t],
+        )
+        for t in range(tables)
+    ]
+    return float(sum(r for r, _ in given)), float(sum(i for _, i in given))
 
 
 def power_map(state: State) -> tuple[Floats, Floats]:
@@ -449,9 +472,14 @@ def _caption(side: History, month: int, similar: int, runs: int) -> dict[str, An
 
 
 def tenths(share: float) -> int | str:
-    """A share as tenths for a caption: 1 to 10, ``"none"`` for nothing, ``"few"`` for what would round to nothing."""
+    """A share as tenths for a caption: 1 to 10.
+
+    ``"none"`` for nothing, ``"few"`` for what would round to nothing, ``"most"`` for what would round to all.
+    """
     whole = int(np.floor(10.0 * share + 0.5))
-    return whole if whole >= 1 else "few" if share > 0.0005 else "none"
+    if whole < 1:
+        return "few" if share > 0.0005 else "none"
+    return "most" if whole == 10 and share < 0.9995 else whole
 
 
 # Packing
@@ -516,6 +544,7 @@ def _side(side: History, letter: str, most_push: float) -> dict[str, Any]:
         names = agent_names(scenario, state)
         named = {place: names[row] for place, row in enumerate(rows.tolist())}
     ended = next((entry for entry in side.log if entry["event"] == "coalition_ended"), None)
+    at = np.ix_(np.array(side.map_months), rows)
     return {
         "letter": letter,
         "name": scenario.name,
@@ -541,14 +570,17 @@ def _side(side: History, letter: str, most_push: float) -> dict[str, Any]:
         "month": {
             "flags": pack(side.flags[:, rows], "u1"),
             "say": pack(np.rint(np.clip(side.say[:, rows], 0.0, 1.0) * 65535.0), "u2"),
-            "voice": _share((side.voice / (1.0 + side.voice))[:, rows]),
-            "agency": _share(side.agency[:, rows]),
-            "trust": _share(side.trust[:, rows]),
-            "openness": _share(side.openness[:, rows]),
-            "engagement": _share(side.engagement[:, rows]),
-            "grievance": _share(side.grievance[:, rows], 2.0),
+        },
+        "attitudes": {
+            "months": list(side.map_months),
+            "agency": _share(side.agency[at]),
+            "trust": _share(side.trust[at]),
+            "openness": _share(side.openness[at]),
+            "engagement": _share(side.engagement[at]),
+            "grievance": _share(side.grievance[at], 2.0),
         },
         "metrics": pack(side.rows, "f4"),
+        "seats": pack(side.seats, "u2"),
         "agenda": {"shares": pack(side.agenda, "f4"), "untouched": pack(side.untouched, "f4")},
         "budget": {"lines": pack(side.budget, "f4"), "origin": pack(side.budget_origin, "f4")},
         "campaign": {
