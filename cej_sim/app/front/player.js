@@ -37,6 +37,7 @@
     const options = Object.assign({}, DEFAULTS, given.options || {});
     const player = { root, t, options, order: ORDER, em: 16 };
     let clock = 0, month = -1, playing = false, until = 0, last = 0, frame = 0, settle = 0, dirty = true, stopped = false;
+    let painted = 0, spent = 0; // frames drawn so far, and milliseconds that drawing them took
     let reported = null, wanted = CEJ.clamp(options.month, 0, 1e9);
     const views = {}, cleanup = [];
 
@@ -189,6 +190,7 @@
     function paint(now) {
       frame = 0;
       if (stopped || !player.show) return;
+      const begun = performance.now();
       if (playing) {
         clock = Math.min(until, clock + CEJ.clamp((now - last) / 1000, 0, 0.25) * options.speed);
         last = Math.max(last, now);
@@ -213,6 +215,8 @@
         }
         player.timeline.draw(clock, m, turned);
       }
+      painted += 1;
+      spent += performance.now() - begun;
       if (playing) ask();
     }
 
@@ -590,11 +594,13 @@
       return new Promise((done, fail) => out.canvas.toBlob((blob) => (blob ? done(blob) : fail(new Error("no picture"))), "image/png"));
     };
 
-    /** Play for some seconds: how many frames were painted, and the longest and the 95th percentile of the gaps (ms). */
+    /** Play for some seconds: how many frames were painted, the 95th percentile and the longest of the gaps between them,
+        and the mean time that our own code took for one (milliseconds). */
     player.measurePlayback = (seconds, speed = 4) =>
       new Promise((done) => {
         const gaps = [];
         let before = 0, begin = 0;
+        painted = spent = 0;
         player.goto(0).setSpeed(speed).play();
         const count = (now) => {
           if (before) gaps.push(now - before);
@@ -603,7 +609,7 @@
           if (now - begin < 1000 * seconds) return requestAnimationFrame(count);
           player.pause();
           gaps.sort((a, b) => a - b);
-          done({ frames: gaps.length, seconds: (before - begin) / 1000, p95: gaps[Math.floor(0.95 * gaps.length)], longest: gaps[gaps.length - 1] });
+          done({ frames: gaps.length, seconds: (before - begin) / 1000, p95: gaps[Math.floor(0.95 * gaps.length)], longest: gaps[gaps.length - 1], script: spent / Math.max(1, painted) });
         };
         requestAnimationFrame(count);
       });
@@ -639,7 +645,14 @@
       if (on.event) on.event(entry, side.letter);
     };
     player.timeline = CEJ.timeline(player, time);
-    const watch = new ResizeObserver(() => player.show && player.refit());
+    let fitting = 0;
+    const watch = new ResizeObserver(() => {
+      if (!fitting && !stopped)
+        fitting = requestAnimationFrame(() => {
+          fitting = 0;
+          if (player.show && !stopped) player.refit();
+        });
+    });
     watch.observe(root);
     watch.observe(stage);
     cleanup.push(() => watch.disconnect());
