@@ -83,6 +83,7 @@ window.CEJ = window.CEJ || {};
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const at = event.target;
       if (typing(at)) return;
+      if (at.closest && at.closest("dialog[open]")) return; // an open dialog has keys of its own
       if (at !== document.body && at !== document.documentElement && !root.contains(at)) return;
       if (at.tagName === "INPUT" && at.type === "range" && /^(Arrow|Home|End|Page)/.test(event.key)) return;
       if ((event.key === " " || event.key === "Enter") && /^(BUTTON|A|SUMMARY)$/.test(at.tagName)) return;
@@ -111,20 +112,25 @@ window.CEJ = window.CEJ || {};
 
 /* Drawing: canvases at the screen's own resolution, shapes of equal area, fills that do not rest on color alone. */
 (function (CEJ) {
-  /** A canvas of the size of its box. `resize()` fits it to its box and gives back whether that changed anything. */
-  CEJ.surface = function (parent, attributes) {
-    const canvas = CEJ.el("canvas", Object.assign({ class: "cej-canvas", "aria-hidden": "true" }, attributes));
-    const box = CEJ.el("div", { class: "cej-box" }, canvas);
+  /** A canvas of the size of its box. `resize()` fits it to its box and gives back whether that changed anything.
+      With `still`, a second canvas lies under it (`under`, its context) for what does not move from frame to frame. */
+  CEJ.surface = function (parent, still) {
+    const canvas = CEJ.el("canvas", { class: "cej-canvas", "aria-hidden": "true" });
+    const below = still ? CEJ.el("canvas", { class: "cej-canvas", "aria-hidden": "true" }) : null;
+    const box = CEJ.el("div", { class: "cej-box" }, below, canvas);
     parent.append(box);
-    const surface = { canvas, box, ctx: canvas.getContext("2d"), w: 0, h: 0, ratio: 0 };
+    const surface = { canvas, box, ctx: canvas.getContext("2d"), under: below && below.getContext("2d"), w: 0, h: 0, ratio: 0 };
     surface.resize = function () {
       const w = Math.floor(box.clientWidth), h = Math.floor(box.clientHeight);
       const ratio = Math.min(3, window.devicePixelRatio || 1);
       if (w === surface.w && h === surface.h && ratio === surface.ratio) return false;
       Object.assign(surface, { w, h, ratio });
-      canvas.width = Math.max(1, Math.round(w * ratio));
-      canvas.height = Math.max(1, Math.round(h * ratio));
-      surface.ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      for (const ctx of [surface.ctx, surface.under]) {
+        if (!ctx) continue;
+        ctx.canvas.width = Math.max(1, Math.round(w * ratio));
+        ctx.canvas.height = Math.max(1, Math.round(h * ratio));
+        ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      }
       return true;
     };
     return surface;

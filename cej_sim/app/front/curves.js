@@ -204,20 +204,21 @@
       }
     }
 
-    view.month = function (m) {
+    view.month = function (m, still) {
       const G = show.width;
       for (const chart of charts) {
         const at = m * G + show.place[chart.name];
         const lines = difference ? [show.difference] : show.bands;
+        const { metric } = chart;
         const said = lines.map((line, place) => {
-          const { metric } = chart;
           const number = CEJ.number(line.mid[at], metric, difference);
           const unit = difference && (metric.unit === "share" || metric.unit === "yes/no") ? " " + t("player.points") : "";
           chart.values[place].textContent = number + unit;
+          if (!still) return "";
           const sentence = difference ? "player.difference.said" : "player.curves.said";
           return t(sentence, { letter: difference ? "" : show.sides[place].letter, mid: number, low: CEJ.number(line.low[at], metric, difference), high: CEJ.number(line.high[at], metric, difference) });
         });
-        chart.text.textContent = label(chart.metric) + ", " + t("player.month", { month: m }) + ". " + said.join(" ");
+        if (still) chart.text.textContent = label(chart.metric) + ", " + t("player.month", { month: m }) + ". " + said.join(" ");
       }
     };
 

@@ -69,7 +69,7 @@
         const half = { side, layout: CEJ.layout(side), pictures: [], radius: new Float32Array(side.count) };
         const box = el("div", { class: "cej-half" }, player.heading(side.place));
         pair.append(box);
-        half.surface = CEJ.surface(box);
+        half.surface = CEJ.surface(box, true);
         half.surface.box.classList.add("cej-tall");
         half.text = el("p", { class: "cej-unseen" }, t("player.network.said", { title: player.title(side.place), agents: side.count, ties: side.ties.a.length }));
         box.append(half.text);
@@ -93,6 +93,7 @@
         half.sy = Math.max(10, size - 1.3 * player.em);
         half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0125);
         if (changed) half.pictures = [];
+        half.seen = null;
       }
     };
 
@@ -165,7 +166,12 @@
         const cx = surface.w / 2, cy = surface.h / 2, { x, y } = layout, { kind } = side.agents, { say, flags } = side.month;
         const grow = 0.2 * Math.min(half.sx, half.sy);
         ctx.clearRect(0, 0, surface.w, surface.h);
-        ctx.drawImage(pictureOf(m, half), 0, 0, surface.w, surface.h);
+        const ties = pictureOf(m, half);
+        if (ties !== half.seen) {
+          half.seen = ties;
+          surface.under.clearRect(0, 0, surface.w, surface.h);
+          surface.under.drawImage(ties, 0, 0, surface.w, surface.h);
+        }
         for (let i = 0; i < n; i++) {
           const share = (say[now + i] + part * (say[next + i] - say[now + i])) / 65535;
           radius[i] = half.dot + grow * Math.sqrt(Math.max(0, share));

@@ -208,7 +208,7 @@
           if (!card.hidden) fillCard();
         }
         for (const part of parts()) {
-          if (turned && part.month) part.month(m);
+          if (turned && part.month) part.month(m, !playing);
           part.draw(clock, m);
         }
         player.timeline.draw(clock, m, turned);
@@ -249,8 +249,8 @@
       if (playing) {
         playing = false;
         clock = Math.round(clock);
-        dirty = true;
-        ask();
+        month = -1;
+        player.redraw();
       }
       player.timeline.playing(false);
       settleSoon();
@@ -574,11 +574,11 @@
     };
 
     /** Play for some seconds: how many frames were painted, and the longest and the 95th percentile of the gaps (ms). */
-    player.measurePlayback = (seconds) =>
+    player.measurePlayback = (seconds, speed = 4) =>
       new Promise((done) => {
         const gaps = [];
         let before = 0, begin = 0;
-        player.goto(0).setSpeed(player.show.months / seconds / 1.2).play();
+        player.goto(0).setSpeed(speed).play();
         const count = (now) => {
           if (before) gaps.push(now - before);
           else begin = now;

@@ -31,7 +31,7 @@
         const box = el("div", { class: "cej-half" }, player.heading(side.place));
         pair.append(box);
         const half = { side, x: new Float32Array(side.count), y: new Float32Array(side.count), nudge: new Float32Array(side.count) };
-        half.surface = CEJ.surface(box);
+        half.surface = CEJ.surface(box, true);
         half.surface.box.classList.add("cej-tall");
         half.text = el("p", { class: "cej-unseen" });
         box.append(half.text);
@@ -46,13 +46,14 @@
         const { surface } = half, em = player.em;
         surface.resize();
         half.area = { left: 1.6 * em, right: surface.w - 0.8 * em, top: 4.3 * em, bottom: surface.h - 2.9 * em };
-        half.back = background(half);
+        background(half);
       }
     };
 
     function background(half) {
       const { surface, area } = half, em = player.em;
-      const out = CEJ.offscreen(surface.w, surface.h, surface.ratio), { ctx } = out;
+      const ctx = surface.under;
+      ctx.clearRect(0, 0, surface.w, surface.h);
       const wide = area.right - area.left, high = area.bottom - area.top, middle = area.left + wide / 2;
       ctx.fillStyle = "#f6f7f9";
       ctx.fillRect(area.left, area.top, wide, high);
@@ -90,7 +91,6 @@
       ctx.textBaseline = "bottom";
       ctx.fillText(t("player.map.power") + " \u2192", 0, 0);
       ctx.restore();
-      return out.canvas;
     }
 
     function hit(half, px, py) {
@@ -105,7 +105,8 @@
       return best;
     }
 
-    view.month = function (m) {
+    view.month = function (m, still) {
+      if (!still) return;
       for (const half of halves) {
         const { side } = half, K = side.issues.length;
         half.text.textContent = t("player.map.said", {
@@ -126,7 +127,6 @@
         const one = (at * K + issue) * n, two = (after * K + issue) * n, now = m * n;
         const wide = area.right - area.left, high = area.bottom - area.top;
         ctx.clearRect(0, 0, surface.w, surface.h);
-        ctx.drawImage(half.back, 0, 0, surface.w, surface.h);
         const r = Math.max(3.2, 0.27 * em);
         for (let i = 0; i < n; i++) {
           const where = (stance[one + i] + part * (stance[two + i] - stance[one + i])) / 255;

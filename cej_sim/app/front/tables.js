@@ -113,6 +113,14 @@
     return most;
   }
 
+  /** The chairs of every side, on one scale: {angle, radii, kind, stride, box}; agents first, then empty chairs. */
+  CEJ.chairs = function (show) {
+    for (const side of show.sides) side.spare = spare(show, side);
+    const k = factor(show);
+    return show.sides.map((side) => arrange(show, side, k));
+  };
+  CEJ.chairs.away = away;
+
   CEJ.views.tables = function (player) {
     const { t } = player;
     const node = el("div");
@@ -121,8 +129,7 @@
     const view = { el: node };
     view.data = function (opened) {
       show = opened;
-      for (const side of show.sides) side.spare = spare(show, side);
-      const k = factor(show);
+      const all = CEJ.chairs(show);
       node.replaceChildren();
       const pair = el("div", { class: "cej-pair" });
       node.append(pair, key());
@@ -132,7 +139,7 @@
         pair.append(half);
         const surface = CEJ.surface(half);
         surface.box.classList.add("cej-tablebox");
-        const chairs = arrange(show, side, k);
+        const chairs = all[side.place];
         for (const edge of ["left", "top"]) box[edge] = Math.min(box[edge], chairs.box[edge]);
         for (const edge of ["right", "bottom"]) box[edge] = Math.max(box[edge], chairs.box[edge]);
         const half_ = { side, surface, chairs, stairs: CEJ.staircase(player, half, side), text: el("p", { class: "cej-unseen" }) };
@@ -193,7 +200,8 @@
       return best;
     }
 
-    view.month = function (m) {
+    view.month = function (m, still) {
+      if (!still) return;
       for (const half of halves) half.text.textContent = describe(half.side, m);
     };
     function describe(side, m) {
