@@ -295,7 +295,7 @@ def sheet(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> s
     )
     before = "".join(f"<li>{text(f'story.sheet.before.{one}')}</li>" for one in ("open", "vote", "keys", "words"))
     made = text(
-        "export.made", version=__version__, seed=story.seed, history=story.run, runs=story.runs,
+        "export.made", version=__version__, seed=story.seed, run=story.run, runs=story.runs,
         sets=len(Ensemble.read()), illustration=words["believe.illustration"],
     )  # fmt: skip
     audience = f"<p><strong>{text('story.sheet.for')}:</strong> {escape(plain['for'])}</p>" if plain["for"] else ""

@@ -539,7 +539,8 @@ class _Making:
             event=given.get(f"{path}.event", ""), happened=given.get(f"{path}.happened", True),
             month=given.get(f"{path}.month", 0), rivals=rivals,
             above=given.get(f"{path}.above", math.nan), below=given.get(f"{path}.below", math.nan), against=against,
-            direction=direction, by=given.get(f"{path}.by", 0.0), up_to=given.get(f"{path}.up_to", math.nan), least=least, most=most,
+            direction=direction, by=given.get(f"{path}.by", 0.0), up_to=given.get(f"{path}.up_to", math.nan),
+            least=least, most=most,
             place=self.places.get(f"{path}.name", Place(self.walk.file)),
         )  # fmt: skip
 
@@ -612,8 +613,10 @@ class _Making:
 
     def reach(self, steps: Sequence[Step], checks: Sequence[Check], sides: Mapping[str, Scenario | None]) -> None:
         """Nothing is asked of a month that its side does not reach."""
-        asked: list[tuple[str, int, tuple[str, ...]]] = [(f"steps.{i}.show.month", step.show.month, (step.show.a, step.show.b))
-                 for i, step in enumerate(steps) if step.show]  # fmt: skip
+        asked: list[tuple[str, int, tuple[str, ...]]] = []
+        for i, step in enumerate(steps):
+            if step.show:
+                asked.append((f"steps.{i}.show.month", step.show.month, (step.show.a, step.show.b)))
         asked += [
             (f"checks.{i}.month", one.month, (one.side, one.against, *one.rivals)) for i, one in enumerate(checks)
         ]
