@@ -113,6 +113,7 @@ def test_every_view_draws_and_has_its_words(opened):
         )
         said = text_of(page)
         assert not re.search(r"\bplayer\.[a-z]", said), (view, said)
+        assert page.evaluate("[...player.t.missing]") == []  # words on canvases among them
         assert "undefined" not in said
         assert "NaN" not in said
     assert page.locator("b", has_text="bold").count() == 0  # a title is words, not markup
@@ -279,6 +280,7 @@ def test_an_ended_coalition_is_shown_as_ended(opened, show):
     for view in VIEWS:
         page.evaluate("view => player.setView(view)", view)
         frame(page)
+    assert page.evaluate("[...player.t.missing]") == []
     captions = page.locator(".cej-heads .cej-caption").all_inner_texts()
     assert captions[0] == "Ended in month 20 (lack of money); ended by now in 2 of 6 runs"
     assert captions[1].startswith("Month 25: ")

@@ -11,14 +11,14 @@
     const hint = el("p", { class: "cej-hint", "data-print": "" }, t("player.bands.hint"));
     const node = el("div", null, holder, hint);
     let show = null, rows = [];
-    const view = { el: node, words: true };
+    const view = { el: node };
 
     view.data = function (opened) {
       show = opened;
       holder.replaceChildren();
       rows = show.sides.map((side) => {
         const now = el("span", { class: "cej-bandnow", "data-print": "" });
-        const box = el("section", { class: "cej-ladder" }, el("h3", null, el("span", { class: "cej-badge cej-side-" + side.letter, "aria-hidden": "true" }, side.letter), el("span", { "data-print": "" }, player.title(side.place)), now));
+        const box = el("section", { class: "cej-ladder" }, el("h3", null, el("span", { class: "cej-badge cej-side-" + side.letter, "data-print": "", "aria-hidden": "true" }, side.letter), now));
         holder.append(box);
         const surface = CEJ.surface(box);
         const line = el("div", { class: "cej-hair", "aria-hidden": "true" });
@@ -50,7 +50,9 @@
       const narrow = w < 40 * em;
       ctx.font = CEJ.font((narrow ? 0.8 : 1.02) * em, 700);
       const widest = Math.max(...LANES.slice(0, lanes).map((name) => ctx.measureText(t("player.band." + name)).width));
-      const left = Math.max(widest + 0.8 * em, narrow ? 0 : 17 * em), right = w - 0.9 * em, top = 0.3 * em, bottom = h - 1.5 * em;
+      ctx.font = CEJ.font(0.78 * em);
+      const rungs = Math.max(...LANES.slice(0, 3).map((name) => ctx.measureText(t("player.band." + name + ".rungs")).width));
+      const left = Math.max(widest, narrow ? 0 : Math.min(rungs, 0.3 * w)) + 0.9 * em, right = w - 0.9 * em, top = 0.3 * em, bottom = h - 1.5 * em;
       Object.assign(row, { left, right });
       const high = (bottom - top) / lanes;
       const x = (m) => left + ((right - left) * m) / Math.max(1, months);
@@ -70,12 +72,12 @@
         ctx.textBaseline = "alphabetic";
         ctx.fillStyle = CEJ.colors.ink;
         ctx.font = CEJ.font((narrow ? 0.8 : 1.02) * em, 700);
-        const two = !narrow && high > 2.6 * em;
-        ctx.fillText(CEJ.shortened(ctx, t("player.band." + LANES[lane]), left - 0.6 * em), 0, y + high / 2 + (two ? -0.05 : 0.35) * em);
+        const two = !narrow && high > 2.6 * em && LANES[lane] !== "ended";
+        ctx.fillText(CEJ.shortened(ctx, t("player.band." + LANES[lane]), left - 0.7 * em), 0, y + high / 2 + (two ? -0.05 : 0.35) * em);
         if (two) {
           ctx.font = CEJ.font(0.78 * em);
           ctx.fillStyle = CEJ.colors.soft;
-          ctx.fillText(CEJ.shortened(ctx, t("player.band." + LANES[lane] + ".rungs"), left - 0.6 * em), 0, y + high / 2 + 1.05 * em);
+          ctx.fillText(CEJ.shortened(ctx, t("player.band." + LANES[lane] + ".rungs"), left - 0.7 * em), 0, y + high / 2 + 1.05 * em);
         }
         ctx.strokeStyle = CEJ.colors.faint;
         ctx.lineWidth = 1;

@@ -30,12 +30,15 @@ window.CEJ = window.CEJ || {};
     return value;
   };
 
-  /** A translator: t(key, {name: value}). A key without a text shows itself, so that a gap is seen. */
+  /** A translator: t(key, {name: value}). A key without a text shows itself, and stands in `t.missing`. */
   CEJ.translator = function (texts) {
     const t = function (key, values) {
-      const text = texts && Object.prototype.hasOwnProperty.call(texts, key) ? texts[key] : key;
+      const there = texts && Object.prototype.hasOwnProperty.call(texts, key);
+      if (!there) t.missing.add(key);
+      const text = there ? texts[key] : key;
       return values ? text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all)) : text;
     };
+    t.missing = new Set();
     t.has = (key) => Boolean(texts) && Object.prototype.hasOwnProperty.call(texts, key);
     return t;
   };

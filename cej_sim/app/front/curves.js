@@ -40,7 +40,7 @@
         if (!(name in show.place)) name = picked[place] = show.metrics[0].name;
         const chart = { name, place, values: [] };
         const select = el("select", {
-          class: "cej-metric", "aria-label": t("player.curves.choose", { n: place + 1 }), onchange: () => {
+          class: "cej-metric", "data-print": "", "aria-label": t("player.curves.choose", { n: place + 1 }), onchange: () => {
             picked[place] = chart.name = select.value;
             tell(chart);
             draw(chart);
@@ -146,11 +146,11 @@
       const every = [1, 2, 3, 6, 12, 24, 60, 120].find((step) => (months / step) * 3 * em < right - left) || 120;
       for (let m = 0; m <= months; m += every) ctx.fillText(String(m), x(m), bottom + 0.35 * em);
       if (difference) {
-        ctx.textAlign = "right";
+        ctx.textAlign = "left";
         ctx.font = CEJ.font(0.82 * em, 600);
-        ctx.fillText("\u2191 " + t("player.curves.more", { letter: "B" }), right, top);
+        ctx.fillText("\u2191 " + t("player.curves.more", { letter: "B" }), left + 0.4 * em, top - 0.2 * em);
         ctx.textBaseline = "bottom";
-        ctx.fillText("\u2193 " + t("player.curves.more", { letter: "A" }), right, bottom - 0.15 * em);
+        ctx.fillText("\u2193 " + t("player.curves.more", { letter: "A" }), left + 0.4 * em, bottom - 0.05 * em);
       }
       lines.forEach((line, place) => {
         const color = difference ? CEJ.colors.ink : CEJ.colors.sides[place];
@@ -238,7 +238,6 @@
     const node = el("div", null, charts.el, text);
     return Object.assign({}, charts, {
       el: node,
-      words: true,
       data(show) {
         charts.data(show);
         text.textContent = t(hint, { runs: show.runs, low: show.band[0], high: show.band[1] });

@@ -70,6 +70,7 @@
         const box = el("div", { class: "cej-half" }, player.heading(side.place));
         pair.append(box);
         half.surface = CEJ.surface(box, true);
+        half.seen = -1;
         half.surface.box.classList.add("cej-tall");
         half.text = el("p", { class: "cej-unseen" }, t("player.network.said", { title: player.title(side.place), agents: side.count, ties: side.ties.a.length }));
         box.append(half.text);
@@ -79,7 +80,7 @@
     };
 
     function key() {
-      return el("ul", { class: "cej-key cej-tablekey" },
+      return el("ul", { class: "cej-key cej-tablekey", "data-print": "" },
         [0, 1, 2, 3].map((kind) => el("li", null, player.swatch(kind), t("player.kinds." + CEJ.KINDS[kind]))),
         el("li", null, t("player.network.key")));
     }
@@ -91,9 +92,9 @@
         const size = Math.min(surface.w, surface.h) / 2 - 8;
         half.sx = Math.max(10, Math.min(surface.w / 2 - 8, size * 1.45));
         half.sy = Math.max(10, size - 1.3 * player.em);
-        half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0125);
+        half.dot = Math.max(2.2, Math.min(half.sx, half.sy) * 0.0155);
         if (changed) half.pictures = [];
-        half.seen = null;
+        half.seen = -1;
       }
     };
 
@@ -124,8 +125,8 @@
           ctx.moveTo(cx + half.sx * x[a[e]], cy + half.sy * y[a[e]]);
           ctx.lineTo(cx + half.sx * x[b[e]], cy + half.sy * y[b[e]]);
         }
-        ctx.strokeStyle = "rgba(60,70,86," + (0.1 + 0.075 * step) + ")";
-        ctx.lineWidth = 0.5 + 0.36 * step;
+        ctx.strokeStyle = "rgba(70,80,98," + (0.07 + 0.07 * step) + ")";
+        ctx.lineWidth = 0.5 + 0.34 * step;
         ctx.stroke();
       }
       for (const circle of layout.circles) {
@@ -161,62 +162,66 @@
 
     view.draw = function (clock, m) {
       for (const half of halves) {
-        const { surface, side, layout, radius } = half, { ctx } = surface;
+        const { surface, side, radius } = half, { ctx } = surface, { say } = side.month;
         const n = side.count, now = m * n, next = m < show.months ? now + n : now, part = clock - m;
-        const cx = surface.w / 2, cy = surface.h / 2, { x, y } = layout, { kind } = side.agents, { say, flags } = side.month;
         const grow = 0.2 * Math.min(half.sx, half.sy);
-        ctx.clearRect(0, 0, surface.w, surface.h);
-        const ties = pictureOf(m, half);
-        if (ties !== half.seen) {
-          half.seen = ties;
-          surface.under.clearRect(0, 0, surface.w, surface.h);
-          surface.under.drawImage(ties, 0, 0, surface.w, surface.h);
-        }
         for (let i = 0; i < n; i++) {
           const share = (say[now + i] + part * (say[next + i] - say[now + i])) / 65535;
           radius[i] = half.dot + grow * Math.sqrt(Math.max(0, share));
         }
-        for (let which = 0; which < 4; which++) {
-          // Filled: has a seat. Hollow: has none.
-          ctx.fillStyle = CEJ.colors.kinds[which];
-          ctx.beginPath();
-          for (let i = 0; i < n; i++)
-            if (kind[i] === which && flags[now + i] & CEJ.MEMBER) CEJ.outline(ctx, which, cx + half.sx * x[i], cy + half.sy * y[i], radius[i]);
-          ctx.fill();
-          ctx.strokeStyle = CEJ.colors.kinds[which];
-          ctx.lineWidth = Math.max(1.2, 0.35 * half.dot);
-          ctx.fillStyle = "#fff";
-          ctx.beginPath();
-          for (let i = 0; i < n; i++)
-            if (kind[i] === which && !(flags[now + i] & CEJ.MEMBER)) CEJ.outline(ctx, which, cx + half.sx * x[i], cy + half.sy * y[i], radius[i]);
-          ctx.fill();
-          ctx.stroke();
+        if (half.seen !== m) {
+          half.seen = m;
+          surface.under.clearRect(0, 0, surface.w, surface.h);
+          surface.under.drawImage(pictureOf(m, half), 0, 0, surface.w, surface.h);
+          agents(half, surface.under, now, next, true);
         }
-        // Those who act together have a ring; leaders a white heart.
-        ctx.strokeStyle = CEJ.colors.ink;
-        ctx.lineWidth = 1.6;
-        ctx.beginPath();
-        for (let i = 0; i < n; i++)
-          if (flags[now + i] & CEJ.MOBILIZED) {
-            ctx.moveTo(cx + half.sx * x[i] + radius[i] + 2.4, cy + half.sy * y[i]);
-            ctx.arc(cx + half.sx * x[i], cy + half.sy * y[i], radius[i] + 2.4, 0, TAU);
-          }
-        ctx.stroke();
-        ctx.fillStyle = "#fff";
-        ctx.strokeStyle = CEJ.colors.ink;
-        ctx.lineWidth = 1;
-        ctx.beginPath();
-        for (let i = 0; i < n; i++)
-          if (flags[now + i] & CEJ.LEADER) {
-            ctx.moveTo(cx + half.sx * x[i] + 0.42 * radius[i], cy + half.sy * y[i]);
-            ctx.arc(cx + half.sx * x[i], cy + half.sy * y[i], 0.42 * radius[i], 0, TAU);
-          }
-        ctx.fill();
-        ctx.stroke();
+        ctx.clearRect(0, 0, surface.w, surface.h);
+        agents(half, ctx, now, next, false);
         if (player.chosen.side === side.place && player.chosen.place >= 0) chosen(half, player.chosen.place, m);
         if (!side.exists(m)) ended(half);
       }
     };
+
+    /** Agents: either those whose say, and so whose size, stays the same until next month, or the others. */
+    function agents(half, ctx, now, next, still) {
+      const { surface, side, layout, radius } = half, n = side.count;
+      const cx = surface.w / 2, cy = surface.h / 2, { x, y } = layout, { kind } = side.agents, { say, flags } = side.month;
+      const drawn = (i) => (say[now + i] === say[next + i]) === still;
+      ctx.lineWidth = Math.max(1.2, 0.35 * half.dot);
+      for (let which = 0; which < 4; which++) {
+        for (let hollow = 1; hollow >= 0; hollow--) {
+          // Filled: has a seat. Hollow: has none.
+          ctx.beginPath();
+          for (let i = 0; i < n; i++)
+            if (kind[i] === which && drawn(i) && (flags[now + i] & CEJ.MEMBER) === (hollow ? 0 : CEJ.MEMBER))
+              CEJ.outline(ctx, which, cx + half.sx * x[i], cy + half.sy * y[i], radius[i]);
+          ctx.fillStyle = hollow ? "#fff" : CEJ.colors.kinds[which];
+          ctx.fill();
+          ctx.strokeStyle = CEJ.colors.kinds[which];
+          if (hollow) ctx.stroke();
+        }
+      }
+      // Those who act together have a ring; leaders a white heart.
+      ctx.strokeStyle = CEJ.colors.ink;
+      ctx.lineWidth = 1.6;
+      ctx.beginPath();
+      for (let i = 0; i < n; i++)
+        if (flags[now + i] & CEJ.MOBILIZED && drawn(i)) {
+          ctx.moveTo(cx + half.sx * x[i] + radius[i] + 2.4, cy + half.sy * y[i]);
+          ctx.arc(cx + half.sx * x[i], cy + half.sy * y[i], radius[i] + 2.4, 0, TAU);
+        }
+      ctx.stroke();
+      ctx.fillStyle = "#fff";
+      ctx.lineWidth = 1;
+      ctx.beginPath();
+      for (let i = 0; i < n; i++)
+        if (flags[now + i] & CEJ.LEADER && drawn(i)) {
+          ctx.moveTo(cx + half.sx * x[i] + 0.42 * radius[i], cy + half.sy * y[i]);
+          ctx.arc(cx + half.sx * x[i], cy + half.sy * y[i], 0.42 * radius[i], 0, TAU);
+        }
+      ctx.fill();
+      ctx.stroke();
+    }
 
     function chosen(half, i, m) {
       const { surface, side, layout, radius } = half, { ctx } = surface, { x, y } = layout;

@@ -37,6 +37,7 @@
     const options = Object.assign({}, DEFAULTS, given.options || {});
     const player = { root, t, options, order: ORDER, em: 16 };
     let clock = 0, month = -1, playing = false, until = 0, last = 0, frame = 0, settle = 0, dirty = true, stopped = false;
+    let painted = 0, spent = 0; // frames drawn so far, and milliseconds that drawing them took
     let reported = null, wanted = CEJ.clamp(options.month, 0, 1e9);
     const views = {}, cleanup = [];
 
@@ -51,10 +52,10 @@
     const heads = el("div", { class: "cej-heads" });
     const stage = el("div", { class: "cej-stage" });
     const beside = el("aside", { class: "cej-beside", "aria-label": t("player.beside"), hidden: true });
-    const middle = el("div", { class: "cej-middle" }, stage, beside);
+    const middle = el("div", { class: "cej-middle" }, el("div", { class: "cej-main" }, heads, stage), beside);
     const time = el("div", { class: "cej-time" });
     const note = el("p", { class: "cej-note" });
-    root.replaceChildren(el("div", { class: "cej-top" }, tabs, tools), heads, middle, time, note);
+    root.replaceChildren(el("div", { class: "cej-top" }, tabs, tools), middle, time, note);
     const announce = CEJ.announcer(root);
     const card = el("div", { class: "cej-card", role: "dialog", "aria-label": t("player.card"), hidden: true });
     root.append(card);
@@ -178,17 +179,18 @@
       clearTimeout(settle);
       settle = setTimeout(() => {
         if (playing || stopped) return;
-        if (reported !== month) {
-          reported = month;
-          announce(t("player.month", { month }) + ". " + player.show.sides.map((s) => player.letter(s.place) + ": " + player.caption(s.place, month)).join(" "));
-          if (on.month) on.month(month);
-        }
+        const m = player.month();
+        if (reported === m) return;
+        reported = m;
+        announce(player.show.sides.map((side) => side.letter + ": " + player.caption(side.place, m)).join(". "));
+        if (on.month) on.month(m);
       }, SETTLED);
     }
 
     function paint(now) {
       frame = 0;
       if (stopped || !player.show) return;
+      const begun = performance.now();
       if (playing) {
         clock = Math.min(until, clock + CEJ.clamp((now - last) / 1000, 0, 0.25) * options.speed);
         last = Math.max(last, now);
@@ -213,6 +215,8 @@
         }
         player.timeline.draw(clock, m, turned);
       }
+      painted += 1;
+      spent += performance.now() - begun;
       if (playing) ask();
     }
 
@@ -535,13 +539,37 @@
 
     // Pictures and numbers of the player itself
 
+    /** Draw the words inside an element where they stand on the page, moved by dx and dy. */
+    function printed(ctx, node, dx, dy) {
+      if (!node.getClientRects().length) return;
+      const style = (of) => {
+        const { fontWeight, fontSize, fontFamily, color } = getComputedStyle(of);
+        ctx.font = fontWeight + " " + fontSize + " " + fontFamily;
+        ctx.fillStyle = color;
+        return parseFloat(fontSize);
+      };
+      if (node.tagName === "SELECT") {
+        style(node);
+        const at = node.getBoundingClientRect();
+        return ctx.fillText(CEJ.shortened(ctx, node.selectedOptions[0].textContent, at.width), at.left + dx + 3, at.top + dy + 3);
+      }
+      const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), range = document.createRange();
+      while (walker.nextNode()) {
+        const text = walker.currentNode, size = style(text.parentNode);
+        range.selectNodeContents(text);
+        const at = range.getBoundingClientRect();
+        if (!at.width) continue;
+        const lines = at.height > 1.9 * size ? CEJ.wrapped(ctx, text.textContent, at.width + 2) : [text.textContent];
+        lines.forEach((line, n) => ctx.fillText(line, at.left + dx, at.top + dy + 0.1 * size + (n * at.height) / lines.length));
+      }
+    }
+
     /** A PNG of what is seen: titles, captions, every canvas of the view, and what to know about it. */
     player.png = function () {
       const ratio = Math.max(2, window.devicePixelRatio || 1), pad = 20, em = player.em;
-      const view = views[options.view];
-      const box = middle.getBoundingClientRect();
+      const box = stage.getBoundingClientRect(), right = beside.hidden ? box.right : beside.getBoundingClientRect().right;
       const headHeight = 4.6 * em, footHeight = 2.4 * em;
-      const out = CEJ.offscreen(box.width + 2 * pad, headHeight + box.height + footHeight + 2 * pad, ratio);
+      const out = CEJ.offscreen(right - box.left + 2 * pad, headHeight + box.height + footHeight + 2 * pad, ratio);
       const ctx = out.ctx, { show } = player;
       ctx.fillStyle = CEJ.colors.paper;
       ctx.fillRect(0, 0, out.w, out.h);
@@ -558,26 +586,21 @@
         const at = canvas.getBoundingClientRect();
         if (at.width && at.height) ctx.drawImage(canvas, pad + at.left - box.left, pad + headHeight + at.top - box.top, at.width, at.height);
       };
-      if (view.words) {
-        for (const node of view.el.querySelectorAll("[data-print]")) {
-          const at = node.getBoundingClientRect(), style = getComputedStyle(node);
-          ctx.font = style.fontWeight + " " + style.fontSize + " " + style.fontFamily;
-          ctx.fillStyle = style.color;
-          CEJ.wrapped(ctx, node.textContent, Math.max(40, at.width + 2)).forEach((line, n) => ctx.fillText(line, pad + at.left - box.left, pad + headHeight + at.top - box.top + n * parseFloat(style.fontSize) * 1.3));
-        }
-      }
-      middle.querySelectorAll("canvas.cej-canvas").forEach(put);
+      for (const node of middle.querySelectorAll("[data-print]")) printed(ctx, node, pad - box.left, pad + headHeight - box.top);
+      middle.querySelectorAll("canvas").forEach(put);
       ctx.font = CEJ.font(0.8 * em);
       ctx.fillStyle = CEJ.colors.soft;
       ctx.fillText(CEJ.shortened(ctx, note.textContent, out.w - 2 * pad), pad, out.h - pad - em);
       return new Promise((done, fail) => out.canvas.toBlob((blob) => (blob ? done(blob) : fail(new Error("no picture"))), "image/png"));
     };
 
-    /** Play for some seconds: how many frames were painted, and the longest and the 95th percentile of the gaps (ms). */
+    /** Play for some seconds: how many frames were painted, the 95th percentile and the longest of the gaps between them,
+        and the mean time that our own code took for one (milliseconds). */
     player.measurePlayback = (seconds, speed = 4) =>
       new Promise((done) => {
         const gaps = [];
         let before = 0, begin = 0;
+        painted = spent = 0;
         player.goto(0).setSpeed(speed).play();
         const count = (now) => {
           if (before) gaps.push(now - before);
@@ -586,7 +609,7 @@
           if (now - begin < 1000 * seconds) return requestAnimationFrame(count);
           player.pause();
           gaps.sort((a, b) => a - b);
-          done({ frames: gaps.length, seconds: (before - begin) / 1000, p95: gaps[Math.floor(0.95 * gaps.length)], longest: gaps[gaps.length - 1] });
+          done({ frames: gaps.length, seconds: (before - begin) / 1000, p95: gaps[Math.floor(0.95 * gaps.length)], longest: gaps[gaps.length - 1], script: spent / Math.max(1, painted) });
         };
         requestAnimationFrame(count);
       });
@@ -622,7 +645,14 @@
       if (on.event) on.event(entry, side.letter);
     };
     player.timeline = CEJ.timeline(player, time);
-    const watch = new ResizeObserver(() => player.show && player.refit());
+    let fitting = 0;
+    const watch = new ResizeObserver(() => {
+      if (!fitting && !stopped)
+        fitting = requestAnimationFrame(() => {
+          fitting = 0;
+          if (player.show && !stopped) player.refit();
+        });
+    });
     watch.observe(root);
     watch.observe(stage);
     cleanup.push(() => watch.disconnect());

@@ -127,7 +127,7 @@
         const one = (at * K + issue) * n, two = (after * K + issue) * n, now = m * n;
         const wide = area.right - area.left, high = area.bottom - area.top;
         ctx.clearRect(0, 0, surface.w, surface.h);
-        const r = Math.max(3.2, 0.27 * em);
+        const r = CEJ.clamp(0.0115 * Math.min(wide, high), 3.2, 10);
         for (let i = 0; i < n; i++) {
           const where = (stance[one + i] + part * (stance[two + i] - stance[one + i])) / 255;
           const power = (push[one + i] + part * (push[two + i] - push[one + i])) / 255;
@@ -142,7 +142,7 @@
           const size = which === 0 ? r : 1.5 * r;
           for (let i = 0; i < n; i++) if (kind[i] === which) CEJ.outline(ctx, which, half.x[i], half.y[i], size);
           ctx.fill();
-          ctx.stroke();
+          if (which) ctx.stroke();
         }
         ctx.strokeStyle = CEJ.colors.ink;
         ctx.lineWidth = 1.5;

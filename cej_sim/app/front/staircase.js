@@ -4,6 +4,8 @@
   const el = CEJ.el;
   const STEPS = [["seats", "seat_share"], ["votes", "vote_share"], ["say", "decision_share"], ["ideas", "agenda_origin"]];
 
+  const DASHES = [4, 4], SOLID = [];
+
   CEJ.staircase = function (player, parent, side) {
     const { t } = player;
     const surface = CEJ.surface(parent);
@@ -33,26 +35,57 @@
           ctx.fillRect(x, y, wide, floor - y);
           ctx.lineWidth = 2;
           ctx.strokeStyle = "#b87d00";
-          ctx.setLineDash([5, 4]);
+          ctx.setLineDash(DASHES);
           if (floor - y > 2) ctx.strokeRect(x + 1, y + 1, wide - 2, floor - y - 1);
-          ctx.setLineDash([]);
+          ctx.setLineDash(SOLID);
         } else {
           ctx.fillStyle = step === 3 ? dots : CEJ.colors.kinds[0];
           ctx.fillRect(x, y, wide, floor - y);
         }
         ctx.fillStyle = "#8a6200";
         ctx.fillRect(x, y - 1, wide, 2);
-        ctx.font = CEJ.font(big, 800);
-        // Above the bar, or inside it where the bar is high
-        const above = y - 0.32 * em, number = above - big > -2 ? above : y + 1.15 * big;
-        CEJ.haloed(ctx, alive ? Math.round(100 * share) + "\u202f%" : "\u2013", x + wide / 2, number, CEJ.colors.ink, 5);
         ctx.font = CEJ.font(0.92 * em, 600);
         ctx.fillStyle = CEJ.colors.ink;
         ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide), x + wide / 2, h - 0.4 * em);
       }
+      gapLine(ctx, left, wide, gap, floor, room, alive ? clock : -1, em);
+      ctx.font = CEJ.font(big, 800);
+      for (let step = 0; step < 4; step++) {
+        const share = alive ? CEJ.clamp(show.value(side.place, STEPS[step][1], clock), 0, 1) : 0;
+        // Above the bar, or inside it where the bar is high
+        const y = floor - share * room, above = y - 0.32 * em, number = above - big > -2 ? above : y + 1.15 * big;
+        CEJ.haloed(ctx, alive ? Math.round(100 * share) + "\u202f%" : "\u2013", left + step * (wide + gap) + wide / 2, number, CEJ.colors.ink, 5);
+      }
       ctx.fillStyle = CEJ.colors.ink;
       ctx.fillRect(left, floor, 4 * wide + 3 * gap, 1.5);
     };
+    /** How far ideas lie below seats (or above): the level of seats carried across, and an arrow to the ideas. */
+    function gapLine(ctx, left, wide, gap, floor, room, clock, em) {
+      if (clock < 0) return;
+      const seats = CEJ.clamp(player.show.value(side.place, "seat_share", clock), 0, 1);
+      const ideas = CEJ.clamp(player.show.value(side.place, "agenda_origin", clock), 0, 1);
+      const from = floor - seats * room, to = floor - ideas * room, right = left + 4 * wide + 3 * gap;
+      if (Math.abs(from - to) < 0.9 * em) return;
+      ctx.strokeStyle = ctx.fillStyle = CEJ.colors.soft;
+      ctx.lineWidth = 1.5;
+      ctx.setLineDash(DASHES);
+      ctx.beginPath();
+      ctx.moveTo(left + wide, from);
+      ctx.lineTo(right, from);
+      ctx.stroke();
+      ctx.setLineDash(SOLID);
+      const x = right - 0.75 * em, tip = 0.42 * em, down = to > from ? 1 : -1;
+      ctx.lineWidth = 2;
+      ctx.beginPath();
+      ctx.moveTo(x, from);
+      ctx.lineTo(x, to - down * tip);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x, to - 1.5 * down);
+      ctx.lineTo(x - 0.8 * tip, to - down * (tip + 1.5));
+      ctx.lineTo(x + 0.8 * tip, to - down * (tip + 1.5));
+      ctx.fill();
+    }
     surface.canvas.title = t("player.stairs.hint");
     return stairs;
   };

@@ -151,7 +151,7 @@
 
     function key() {
       const item = (kind) => el("li", null, player.swatch(kind), t("player.kinds." + CEJ.KINDS[kind]));
-      return el("ul", { class: "cej-key cej-tablekey" }, [0, 1, 2, 3].map(item),
+      return el("ul", { class: "cej-key cej-tablekey", "data-print": "" }, [0, 1, 2, 3].map(item),
         el("li", null, hollow([]), t("player.tables.absent")), el("li", null, hollow([7, 6]), t("player.tables.empty")), el("li", null, t("player.tables.size")),
         show.sides.some((side) => side.tables > 1) ? el("li", null, t("player.tables.several", { n: Math.max(...show.sides.map((side) => side.tables)) })) : null);
     }
