@@ -83,7 +83,7 @@ def test_the_page_is_self_contained(made):
     assert not re.search(r"https?://(?!www\.w3\.org/)", text)
     assert "@import" not in text
     assert "</script><b>bold" not in text
-    assert text.count("</script>") == 1
+    assert text.count("</script>") == 2
 
 
 def test_histories_are_inside_once(made):
@@ -167,7 +167,7 @@ def test_a_claim_that_the_model_denies_is_an_error_of_the_story(tmp_path, capsys
     for command in (["check", str(file)], ["export", str(file), "--out", str(page)]):
         assert cli.status(command) == 2
         said = capsys.readouterr().err
-        assert re.search(r"small\.yaml:30:12: checks\.left: this held in \d+ of 20 runs, and at least 90 of 100", said)
+        assert re.search(r"small\.yaml:32:12: checks\.left: this held in \d+ of 20 runs, and at least 90 of 100", said)
         assert "Traceback" not in said
     assert not page.exists()
 

@@ -80,6 +80,8 @@ def checked(out: str | Path) -> Path:
     text = str(out)
     if not text.strip():
         raise ExportError("there is no name; name a file, such as story.html")
+    if "\0" in text:
+        raise ExportError("this is not the name of a file; write letters and digits, such as story.html")
     path = Path(text)
     try:
         if path.is_dir():
@@ -95,8 +97,6 @@ def checked(out: str | Path) -> Path:
                 raise ExportError(f"{path} exists and is no page of cej-sim; name another file, or remove it first")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise ExportError(f"{path} cannot be written (permission denied); name another place")
-    except ValueError as error:
-        raise ExportError("this is not the name of a file; write letters and digits, such as story.html") from error
     except ExportError:
         raise
     except OSError as error:
@@ -160,8 +160,7 @@ def _page(story: Story, tried: Mapping[str, Tried], threads: int | None) -> tupl
 html, body {{ margin: 0; height: 100%; }}
 {front.style(front.STORY)}
 </style>
-<noscript><style>#story, .cej-page-bar nav {{ display: none !important; }}
-#sheet[hidden] {{ display: block !important; }} .cej-page {{ height: auto !important; }}</style></noscript>
+<script>{_ALIVE}</script>
 </head>
 <body>
 <div class="cej cej-page cej-page-veiled" id="page">
@@ -172,7 +171,7 @@ html, body {{ margin: 0; height: 100%; }}
 <button type="button" data-page="believe">{text("believe.title")}</button>
 </nav></header>
 <main>
-<noscript><p class="cej-sheet-honest">{text("export.noscript")}</p></noscript>
+<p class="cej-page-still cej-sheet-honest">{text("export.noscript")}</p>
 <section id="story" class="cej-page-story">
 <div class="cej-page-panel"></div><div class="cej-page-player"></div></section>
 <section id="sheet" class="cej-page-text" hidden>{sheet(story, plain, words)}</section>
@@ -188,6 +187,12 @@ window.page = CEJ.storyPage(document.getElementById("page"), {front.as_script(gi
 """
     return html, len(payloads)
 
+
+#: Until a script runs, and again if ours fails in an old browser, the sheet is what is seen.
+_ALIVE = (
+    'document.documentElement.className = "cej-alive";'
+    'window.onerror = function () { if (!window.page) document.documentElement.className = ""; };'
+)
 
 #: Nothing is loaded from anywhere, whatever a text of the story may hold.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
