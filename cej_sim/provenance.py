@@ -58,8 +58,8 @@ _LIBRARIES = ("numpy", "numba", "mesa", "networkx", "scipy", "pandas", "pyarrow"
 #: How the names of temporary files begin; the number of the process that made them follows.
 STAGING = ".cej_sim-"
 
-# What a command that was killed may have left behind: a folder or a bundle half written, or the file of a sweep.
-_LEFT = re.compile(r"[.]cej_sim-(?:([0-9]+)-[a-z0-9_]{8}([.]zip)?|[0-9a-f]{32}[.]tmp|lock)")
+# What a command that was killed may have left behind: a folder or a bundle half written, or the files of a sweep.
+_LEFT = re.compile(r"[.]cej_sim-(?:([0-9]+)-[a-z0-9_]{8}([.]zip)?|[0-9a-f]{32}[.]tmp|lock(-journal)?)")
 
 #: The largest provenance that is read, bytes.
 _MOST = 100_000_000

@@ -21,6 +21,7 @@ from cej_sim.talking import (
     duration,
     progress,
     say,
+    say_if_compiling,
     show,
     show_files,
 )
@@ -234,6 +235,7 @@ def reproduce(
             raise InputError(
                 f"cell: {cell[:30]} is not the number of a cell; write one from the first column of cells.csv"
             )
+        say_if_compiling()
         found = runner.reproduce(directory, int(cell))
     print("\n".join(found.lines))
     if found.failed or not found.same:
@@ -351,6 +353,7 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
 
     store.check_directory(directory)
     refusal, there = _what_is_there(design, directory, shard)
+    say_if_compiling()
     found = runner.estimate(design, workers, shard)
     free = runner.free_bytes(directory)
     share = 1.0 if there is None else there[2] / max(1, found.cells)
@@ -376,7 +379,9 @@ def _estimate(design: Design, directory: Path, workers: int | None, shard: Any) 
         if share:
             soonest, latest = (share * seconds for seconds in found.seconds)
             print(f"  time       about {span(soonest, latest, duration)}{left}")
-        print(f"  disk       about {share * found.bytes / 1e6:,.1f} MB{left} ({free / 1e9:,.1f} GB free)")
+        megabytes = share * found.bytes / 1e6
+        size = f"about {megabytes:,.0f} MB" if megabytes >= 1 else "under 1 MB"
+        print(f"  disk       {size}{left} ({free / 1e9:,.1f} GB free)")
     if share * found.bytes > free:
         say(f"Note: there is not enough room for that in {directory}.")
     if found.problem:

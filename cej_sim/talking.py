@@ -89,6 +89,20 @@ def duration(seconds: float) -> str:
     return count(max(1, round(seconds)), "second")
 
 
+def per_time(rate: float, things: str = "") -> str:
+    """A rate, given a second, in words: a second, or a minute or an hour where that would be next to nothing."""
+    size, unit = next(((size, unit) for size, unit in ((1, "s"), (60, "min")) if rate * size >= 0.95), (3_600, "h"))
+    return f"{rate * size:.{0 if rate * size >= 9.95 else 1}f}{things}/{unit}"
+
+
+def say_if_compiling() -> None:
+    """Say why nothing is seen at first, where the engine is not compiled yet."""
+    from cej_sim.warmup import is_compiled
+
+    if not is_compiled():
+        say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
+
+
 @contextmanager
 def progress(title: str, things: str = "runs", every: float | None = None) -> Iterator[Callable[..., None]]:
     """A progress bar with rate and time left; where nobody watches a terminal, a line at the start and at the end.
@@ -116,18 +130,16 @@ def progress(title: str, things: str = "runs", every: float | None = None) -> It
     )
     from rich.text import Text
 
-    from cej_sim.compiled import is_cached
     from cej_sim.runs import RequestError
 
-    if not is_cached():
-        say(f"Compiling the model for the first time, about {COMPILATION_SECONDS} seconds ...")
+    say_if_compiling()
 
     class Rate(ProgressColumn):
         """Things per second, once some are done."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{speed:.{0 if speed >= 10 else 1}f} {things}/s" if speed else "")
+            return Text(per_time(speed, f" {things}") if speed else "")
 
     started = last = time.perf_counter()
     before: int | None = None
@@ -140,10 +152,7 @@ def progress(title: str, things: str = "runs", every: float | None = None) -> It
             return
         last, rate = now, (done - before) / (now - started)
         said = f", {failed} failed" if failed else ""
-        say(
-            f"{done:,} of {total:,} {things}{said}, {rate:.{0 if rate >= 10 else 1}f}/s, "
-            f"about {duration((total - done) / rate)} left"
-        )
+        say(f"{done:,} of {total:,} {things}{said}, {per_time(rate)}, about {duration((total - done) / rate)} left")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     say(f"{title} ...")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import inspect
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, get_args, get_type_hints
@@ -20,7 +22,7 @@ from typing import IO, Any, get_args, get_type_hints
 import numpy as np
 
 from cej_sim import compiled
-from cej_sim.compiled import is_cached
+from cej_sim.compiled import interpreted, is_cached
 from cej_sim.draws import run_key
 from cej_sim.metrics import METRICS, measure_arrays
 from cej_sim.month import PHASES, RULES_DTYPE, SETS, run_months
@@ -106,16 +108,34 @@ def compile_second_part() -> None:
     populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
 
 
+#: The package as it lies here.
+HERE = Path(__file__).parent
+
+
+def is_compiled() -> bool:
+    """Whether the engine as it lies here is compiled, so that the first run need not wait.
+
+    numba keeps apart what it compiled from each folder, and compiles again what is older than its source: another copy
+    of the package, or a newer one in the same place, begins anew although their texts are the same.
+    """
+    if interpreted() or not is_cached():
+        return interpreted()
+    folder = compiled.CACHE_DIRECTORY / f"{HERE.name}_{hashlib.sha1(str(HERE).encode()).hexdigest()}"
+    times = [file.stat().st_mtime for file in (HERE / "month.py", *(HERE / "phases").glob("*.py"))]
+    newest = max((one for one in times if one <= time.time()), default=0.0)
+    return any(file.stat().st_mtime >= newest for file in folder.glob("*run_months*.nbi"))
+
+
 def prepare() -> None:
     """Have the engine compiled unless it is in the cache; results do not depend on how it was compiled.
 
     Other processes do it, at optimization level 1: that takes a tenth less, and the month is as fast as at level 3.
     What fails there is compiled when it is first called.
     """
-    if is_cached():
+    if is_compiled():
         return
     with _turn():
-        if is_cached():
+        if is_compiled():
             return
         if usable_processors() == 1:
             _start("compile_second_part").wait()

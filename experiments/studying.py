@@ -353,7 +353,7 @@ def unsure_patch() -> Patch:
 
 def note_of(given: argparse.Namespace, what: str) -> str:
     """What every picture says of itself."""
-    sets = "" if given.sets is None else f", over {len(given.sets)} parameter sets"
+    sets = "" if given.sets is None else f", over {min(given.runs, len(given.sets))} parameter sets"
     return f"Illustration, not prediction.  {what}, seed {given.seed}{sets}, cej_sim {provenance.version()}."
 
 

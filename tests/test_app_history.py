@@ -319,6 +319,14 @@ def test_what_cannot_be_computed_is_refused_with_words(request_, words):
         history.show(**request_)
 
 
+def test_the_first_caption_says_what_both_sides_share(shown):
+    assert {caption["key"] for caption in shown.captions()[0]} == {"player.caption.start"}
+    fewer = B.with_values({"community.residents": 20})
+    unlike = history.show([A, fewer], runs=1, months=1)
+    assert {caption["key"] for caption in unlike.captions()[0]} == {"player.caption.start.unlike"}
+    assert history.show([A], runs=1, months=1).captions()[0][0]["key"] == "player.caption.first"
+
+
 def test_tenths_say_less_rather_than_more():
     said = [history.tenths(share) for share in (0.0, 0.02, 0.05, 0.14, 0.96, 1.0)]
     assert said == ["none", "few", 1, 1, "most", 10]

@@ -36,6 +36,24 @@ def copy(tmp_path):
     return Path(shutil.copytree(PACKAGE, tmp_path / "cej_sim", ignore=shutil.ignore_patterns("__pycache__")))
 
 
+def test_another_copy_or_a_newer_one_is_not_compiled_yet(copy, tmp_path, monkeypatch) -> None:
+    """Where numba would compile again, it is said and shared out, although the sources are the same."""
+    warmup.prepare()
+    assert warmup.is_compiled()
+    monkeypatch.setattr(warmup, "HERE", copy)
+    assert not warmup.is_compiled()
+    monkeypatch.setattr(compiled, "_its_directory", lambda: tmp_path / "cache")
+    locator = numba.core.caching._CacheLocator  # numba's own name for the folder of a file
+    folder = tmp_path / "cache" / locator.get_suitable_cache_subpath(str(copy / "month.py"))
+    folder.mkdir(parents=True)
+    for name in ("month.run_months-1.py311.nbi", "month.run_months-1.py311.1.nbc"):
+        (folder / name).touch()
+    assert warmup.is_compiled()
+    now = (copy / "month.py").stat().st_mtime
+    os.utime(folder / "month.run_months-1.py311.nbi", (now - 60, now - 60))
+    assert not warmup.is_compiled()
+
+
 @pytest.fixture
 def unwritable(tmp_path):
     """A place below a regular file: nobody can write there, whatever their rights."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,12 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+def pages_of_results() -> list[Path]:
+    """The pages that may hold tables of results."""
+    root = EXPERIMENTS.parent
+    return [root / "README.md", root / "docs" / "INSTRUMENTS.md", *sorted(EXPERIMENTS.glob("*/README.md"))]
+
+
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(Path(cej_sim.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
@@ -48,9 +55,27 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 # They run
 
+
+@pytest.mark.parametrize("page", pages_of_results(), ids=lambda page: page.parent.name + "/" + page.name)
+def test_the_tables_of_a_page_are_those_of_the_results(page):
+    """Made anew from the files beside the pages they are the same; if not: python experiments/pages.py."""
+    text = page.read_text(encoding="utf-8")
+    assert module("pages").refreshed(text) == text
+
+
+def test_pages_name_tables_that_there_are():
+    named = {
+        name
+        for page in pages_of_results()
+        for name in re.findall(r"^<!-- results: ([\w-]+) -->$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert named <= set(module("pages").BLOCKS)
+
+
 SMALL = {
     "conversion": ("--few", "--runs", "2", "--loop-runs", "2", "--hold", "2", "--after", "84"),
     "hybrids": ("--runs", "2", "--resamples", "10"),
+    "onesided": ("--runs", "2", "--contexts", "3"),
     "principles": ("--runs", "2"),
     "where": ("--runs", "2", "--samples", "5"),
 }
@@ -58,6 +83,7 @@ WRITTEN = {
     "conversion": {"regions.png", "lateness.png", "loops.png", "organizing.png", "conversions.csv", "summary.csv",
                    "levels.csv", "loops.csv", "branches.csv", "least_organizing.csv"},
     "hybrids": {"frontier.png", "ranked.png", "candidates.csv"},
+    "onesided": {"onesided.png", "onesided.csv", "turned.csv"},
     "principles": {"shapley.png", "interactions.png", "synergy.png", "synergy.csv"},
     "where": {"where.png", "regions_burden.png", "regions_disparity_ratio.png", "regions_policy_wins.png", "speed.png",
               "sides.csv", "shares.csv", "fifths.csv"},

@@ -945,9 +945,13 @@ def test_wide_sobol_intervals_are_remarked() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("trajectories", "least"), [(12, 0.9), (30, 0.92)])
-def test_intervals_of_mu_star_cover(trajectories, least) -> None:
-    """Of 100 t intervals 93 to 96 hold mu* of Sobol's G function; a bootstrap over 12 paths does 90 times."""
+@pytest.mark.parametrize("trajectories", [12, 30])
+def test_intervals_of_mu_star_cover(trajectories) -> None:
+    """Of 100 t intervals 93 to 97 hold mu* of Sobol's G function; a bootstrap over 12 paths does 90 times.
+
+    Over 12 paths that holds of all factors together: sizes of effects are skewed, and the interval of the factor that
+    matters least is a little short (92 times).
+    """
     from SALib.sample import morris
 
     from cej_sim.sweeps.analysis.screening import elementary_effects
@@ -962,4 +966,5 @@ def test_intervals_of_mu_star_cover(trajectories, least) -> None:
     groups = sizes[: len(sizes) // trajectories * trajectories].reshape(-1, trajectories, 4)[:1000]
     half = analysis.half_width(groups.std(axis=1, ddof=1), trajectories)
     held = (np.abs(groups.mean(axis=1) - true) <= half).mean(axis=0)
-    assert ((held > least) & (held < 0.98)).all(), held
+    assert 0.93 <= held.mean() <= 0.97, held
+    assert ((held >= (0.93 if trajectories > 12 else 0.915)) & (held <= 0.97)).all(), held

@@ -201,7 +201,17 @@ def test_a_cell_sets_its_values_and_nothing_else() -> None:
             assert differing(scenario, load(name)) <= set(wanted)
 
 
-@pytest.mark.parametrize("by", PARTS)
+#: What is marked with these is money and duties, which are the same in both scenarios.
+SAME = ("sustainability", "duty")
+
+
+@pytest.mark.parametrize("by", SAME)
+def test_an_ablation_by_a_mark_that_nothing_bears_is_refused(by: str) -> None:
+    with pytest.raises(DesignError, match=f"by: no rule in which .* marked with a {by}.* by: section"):
+        made(f"by: {by}\n", "ablation")
+
+
+@pytest.mark.parametrize("by", [by for by in PARTS if by not in SAME])
 def test_an_ablation_leads_from_one_scenario_to_the_other(by: str) -> None:
     ci, led = load("collective_impact"), load("community_led")
     design = made(f"by: {by}\n", "ablation")

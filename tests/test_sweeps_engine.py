@@ -92,7 +92,7 @@ def each_cell_once(sweep: Sweep) -> None:
     assert not rows.duplicated(["cell", "scenario", "run", "month"]).any()
     expected = done * len(sweep.design.names) * len(sweep.design.keep_months)
     assert rows.groupby("cell").size().to_dict() == expected.to_dict()
-    assert sweep.differing_cells() == []
+    sweep.check_content()
     listed = {part.name for part in sweep.ledger.parts()}
     assert {path.name for path in (sweep.directory / store.ROWS).iterdir()} == listed
 
@@ -176,7 +176,8 @@ def test_a_changed_number_does_not_reproduce(capsys: pytest.CaptureFixture[str])
     for wrong in ("3", "-1", "x", "9" * 30):
         assert cli.status(["reproduce", "out", "--", wrong]) == 2
         assert "cell" in capsys.readouterr().err
-    assert Sweep("out").differing_cells() == [1]
+    with pytest.raises(SweepFailure, match="numbers of cell 1"):
+        Sweep("out").check_content()
 
 
 # Cells that fail
@@ -698,6 +699,96 @@ def test_a_start_that_was_killed_begins_again() -> None:
         Sweep("out")
     filled("out", design)
     assert Sweep("out").ledger.counts() == (3, 0)
+    # Killed while it held the lock, before it had marked the directory as its own.
+    Path("early").mkdir()
+    for name in (store.LOCK, f"{store.LOCK}-journal", f"{files.STAGING}{32 * 'a'}.tmp"):
+        (Path("early") / name).write_bytes(b"")
+    assert runner.sweep(design, "early", workers=1, compute=computing.cheap).ledger.counts() == (3, 0)
+    assert not list(Path("early").glob("*.tmp"))
+
+
+def test_a_refusal_leaves_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise SweepFailure(f"{path} cannot be written: the disk is full")
+
+    monkeypatch.setattr(store, "write_whole", full)
+    with pytest.raises(SweepFailure, match="disk is full"):
+        runner.sweep(grid(3), "out", workers=1, compute=computing.cheap)
+    assert not Path("out").exists()
+
+
+def at_once(
+    directory: Path, plan: Plan, todo: crew.Todo, *, cell: worker.Compute, keep: crew.Keep, **_: object
+) -> None:
+    """Compute cells in this very process, in the place of ``crew.compute_here``."""
+    while batch := todo.take():
+        done = worker.compute(plan, batch, cell=cell)
+        assert done.rows is not None
+        keep(store.write_part(directory, done.rows, done.probes), done)
+
+
+#: A driver that is killed before the given step, then one that is so before a later one, and so on.
+DYING = """
+    import os, signal, sqlite3
+    from cej_sim.sweeps import runner, store
+    import cells
+    import test_sweeps_engine as those
+
+    runner.compute_here, store.MANY_PARTS = those.at_once, 3
+
+    def dies(last):
+        # Whether there are so many steps that it is killed before the last of them.
+        child = os.fork()
+        if child:
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        steps = iter(range(1, last))
+
+        def counted(function):
+            def step(*arguments, **options):
+                if next(steps, None) is None:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*arguments, **options)
+            return step
+
+        class Connection(sqlite3.Connection):
+            def execute(self, statement, *values):
+                reads = statement.lstrip().startswith(("SELECT", "PRAGMA"))
+                return (super().execute if reads else counted(super().execute))(statement, *values)
+
+        os.fsync = lambda handle: None  # whoever is killed, the system still writes what it was given
+        for name in ("mkdir", "fsync", "replace", "unlink"):
+            setattr(os, name, counted(getattr(os, name)))
+        connect = sqlite3.connect
+        sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Connection, **options)
+        runner.sweep(those.grid(7), f"out{last}", compute=cells.cheap)
+        os._exit(0)
+
+    last = 1
+    while dies(last):
+        last += 1
+    print(last)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_kill_at_any_step_is_gone_on_from(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each operation on files and each statement of the ledger: to begin, compute, put together, and end."""
+    process = started(code=DYING)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    steps = range(1, int(out))
+    assert len(steps) > 80
+    design = grid(7)
+    whole = filled("unbroken", design)
+    monkeypatch.setattr(runner, "compute_here", at_once)
+    monkeypatch.setattr(store, "MANY_PARTS", 3)
+    for step in steps:
+        sweep = runner.sweep(design, f"out{step}", compute=computing.cheap)
+        assert sweep.ledger.counts() == (7, 0)
+        each_cell_once(sweep)
+        assert sweep.content_hash == whole
+        assert not list((here / f"out{step}").rglob("*.tmp"))
 
 
 # Shards, and one content however it came about
@@ -906,7 +997,7 @@ def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str], here: Path
     assert "cells      2 (shard 1/2)" in out
     assert "runs       8 of 24 months" in out
     assert "time       about" in out
-    assert "disk       about 0.0 MB" in out
+    assert "disk       under 1 MB" in out
     assert sorted(here.rglob("*")) == before
 
 
@@ -924,6 +1015,16 @@ def test_progress_in_logs_is_rare(capsys: pytest.CaptureFixture[str], monkeypatc
         "70 of 1,000 cells, 2 failed, 1.0/s, about 16 minutes left",
         "Done in 99.0 seconds.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(120.4, "120/s"), (9.97, "10/s"), (1.0, "1.0/s"), (0.5, "30/min"), (1 / 600, "6.0/h")]
+)
+def test_rates_are_never_nothing(rate: float, words: str) -> None:
+    from cej_sim.talking import per_time
+
+    assert per_time(rate) == words
+    assert per_time(rate, " cells") == words.replace("/", " cells/")
 
 
 MEASURED = """

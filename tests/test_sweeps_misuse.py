@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -213,6 +215,37 @@ def test_a_part_changed_by_hand_is_noticed(change: str, capsys: pytest.CaptureFi
     assert not (Path("out") / "analysis").exists()
     if change in ("column", "twice"):
         assert str(path) in failing("reproduce", "out", "0", capsys=capsys)
+
+
+def test_no_flipped_bit_goes_unnoticed() -> None:
+    """Wherever a bit of the files of rows is another, they are complained of, or read as they were."""
+    filled("out", grid(7))
+    paths = sorted((Path("out") / store.ROWS).iterdir())
+    sound, noticed, luck = Sweep("out").rows(), list[bool](), random.Random(5)
+    places = [(path, at) for path in paths for at in luck.sample(range(path.stat().st_size), 40)]
+    named = (paths[0], paths[0].read_bytes().rindex(b"trust"))  # the name of a column
+    for path, at in [named, *places]:
+        before = path.read_bytes()
+        path.write_bytes(before[:at] + bytes([before[at] ^ (1 << luck.randrange(7))]) + before[at + 1 :])
+        try:
+            Sweep("out").check_content()
+            pd.testing.assert_frame_equal(Sweep("out").rows(), sound)
+        except SweepFailure as error:
+            noticed.append(str(path) in str(error))
+            with contextlib.suppress(SweepFailure):
+                Sweep("out").rows()
+        path.write_bytes(before)
+    assert all(noticed)
+    assert len(noticed) > len(places) // 4
+
+
+def test_a_ledger_that_is_taken_away_meanwhile() -> None:
+    filled("out", grid(3), [0])
+    ledger = store.Ledger(Path("out"))
+    assert ledger.counts() == (1, 0)
+    (Path("out") / store.LEDGER).unlink()
+    with pytest.raises(SweepFailure, match=r"out/ledger\.sqlite is gone: it was moved or removed"):
+        ledger.record(None, [], [store.Failed(1, "no", "", "0", 0.0)])
 
 
 def test_sound_parts_are_sound() -> None:

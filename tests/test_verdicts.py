@@ -18,6 +18,7 @@ from cej_sim.sweeps.verdicts import (
     NOT_COMPUTED,
     REFUTED,
     STAYS,
+    STAYS_SMALL,
     SUPPORTED,
     SURVIVES,
     TURNS,
@@ -131,6 +132,8 @@ def test_a_clear_effect_is_found() -> None:
         (spread(0.5, 0.1), spread(0.0, 0.1), "up", VANISHES),
         (spread(0.5, 0.1), spread(0.08, 2.0), "up", VANISHES),  # under a fifth, if unsure
         (spread(0.5, 0.1), spread(0.4, 0.1), "up", STAYS),
+        (spread(0.12, 0.01), spread(0.09, 0.01), "up", STAYS_SMALL),  # under what matters, and hardly less than before
+        (spread(0.12, 0.01), spread(0.05, 0.01), "up", VANISHES),
         (spread(-0.5, 0.1), spread(-0.4, 0.1), "down", STAYS),
         (spread(0.5, 0.1), spread(-0.4, 0.1), "up", TURNS),
         (spread(0.5, 0.1), spread(0.3, 2.0), "up", CANNOT_TELL),
@@ -242,10 +245,37 @@ def test_the_table_of_verdicts() -> None:
     assert (a["off_survives"], a["off_lost"], a["off_not_computed"]) == (1, "mechanisms.y", "mechanisms.z")
     assert b["sign_failed"] == round((1 - b["p_sign"]) * 50) > 40
     assert not b["never_failed"]
+    assert not found["by_construction"].any()  # the effect of A vanishes, that of B fails in most sets
     hypotheses = hypothesis_table(found.reset_index()).set_index("hypothesis")
     assert list(hypotheses["verdict"]) == [SUPPORTED, REFUTED, NOT_COMPUTED]
     assert hypotheses.loc["A", "control"] == VANISHES
     assert list(found.columns) == [name for name in verdicts.COLUMNS if name != "hypothesis"]
+
+
+def test_what_no_set_could_have_disappointed_is_true_by_construction() -> None:
+    sure, unsure = spread(0.5, 0.1), spread(0.5, 0.4)
+    tests = [
+        TestOf("stays", "main", 1, "burden", 120, "up", 0.1, "without"),
+        TestOf("vanishes", "main", 1, "burden", 120, "up", 0.1, "without"),
+        TestOf("undeclared", "main", 1, "burden", 120, "up", 0.1),
+        TestOf("fails", "main", 1, "burden", 120, "up", 0.1, "without"),
+        TestOf("repeats", "main", 1, "burden", 120, "up", 0.1, "without", None, True),
+        TestOf("placebo", "main", 1, "burden", 120, "same", 0.1, "without"),
+        TestOf("small", "main", 1, "burden", 120, "same", 0.1, "without"),
+    ]
+    table = effects(
+        stays_with=sure, stays_without=sure, vanishes_with=sure, vanishes_without=np.zeros(50),
+        undeclared_with=sure, fails_with=unsure, fails_without=unsure,
+        repeats_with=sure, repeats_without=np.zeros(50), placebo_with=np.zeros(50), placebo_without=np.zeros(50),
+        small_with=spread(0.0, 0.01), small_without=np.zeros(50),
+    )  # fmt: skip
+    found = verdict_table(tests, table)
+    built = found.set_index("hypothesis")["by_construction"]
+    assert list(built[built].index) == ["stays", "undeclared", "repeats", "placebo"]
+    assert list(found["never_failed"]) == [True, True, True, False, True, True, True]
+    assert hypothesis_table(found).set_index("hypothesis")["by_construction"].to_dict() == {
+        name: int(name in built[built].index) for name in built.index
+    }
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,16 @@ from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
 from cej_sim.phases.convene import seats_of
 from cej_sim.phases.decide import PACE
-from cej_sim.runs import RequestError, common_months, horizon_problems, key_of, request_problems, run_once, start
+from cej_sim.runs import (
+    RequestError,
+    common_months,
+    differing_communities,
+    horizon_problems,
+    key_of,
+    request_problems,
+    run_once,
+    start,
+)
 from cej_sim.scenario import Scenario, encode_events
 from cej_sim.state import BACKBONE, BUDGET_LINES, INSTITUTION, ORGANIZER, RESIDENT, L, State
 from cej_sim.warmup import prepare, usable_processors
@@ -193,8 +202,17 @@ class Show:
     def captions(self) -> list[list[dict[str, Any]]]:
         """For each month and side the key of a text and its numbers."""
         similar = self.similar()
+        scenarios = [side.scenario for side in self.sides]
+        if len(scenarios) == 1:
+            first = "player.caption.first"
+        elif differing_communities(*scenarios):
+            first = "player.caption.start.unlike"
+        else:
+            first = "player.caption.start"
         return [
-            [_caption(side, month, int(similar[place, month]), self.runs) for place, side in enumerate(self.sides)]
+            [{"key": first, "params": {"month": 0}} for _ in self.sides]
+            if month == 0
+            else [_caption(side, month, int(similar[place, month]), self.runs) for place, side in enumerate(self.sides)]
             for month in range(self.months + 1)
         ]
 
@@ -460,7 +478,7 @@ def _caption(side: History, month: int, similar: int, runs: int) -> dict[str, An
             },
         }
     return {
-        "key": "player.caption.start" if month == 0 else "player.caption" if runs > 1 else "player.caption.alone",
+        "key": "player.caption" if runs > 1 else "player.caption.alone",
         "params": {
             "month": month,
             "seats": tenths(float(row[_SEATS])),

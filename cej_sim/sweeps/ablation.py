@@ -38,13 +38,16 @@ def units(a: Scenario, b: Scenario, by: str) -> tuple[Unit, ...]:
     for part in parts:
         name, label = (part, part.replace("_", " ").capitalize()) if by == "parameter" else _REST
         found.setdefault(name, (label, [], []))[2].append(part)
-    order = sorted(found, key=lambda name: name == _REST[0])
+    order = sorted(found, key=lambda name: name == REST)
     if by not in ("parameter", "section"):
-        order = sorted(found, key=lambda name: (name == _REST[0], name))
+        order = sorted(found, key=lambda name: (name == REST, name))
     return tuple(Unit(name, found[name][0], tuple(found[name][1]), tuple(found[name][2])) for name in order)
 
 
-_REST = ("rest", "Everything else that differs")
+#: Name of the part of what bears no mark.
+REST = "rest"
+
+_REST = (REST, "Everything else that differs")
 
 
 def _together_with(path: str) -> str:

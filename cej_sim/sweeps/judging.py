@@ -27,6 +27,7 @@ from cej_sim.report import (
     paragraphs,
     table_row,
 )
+from cej_sim.scenario import PARAMETERS, Scenario
 from cej_sim.sweeps import figures, verdict_figures, verdicts
 from cej_sim.sweeps.design import Design, Plan
 from cej_sim.sweeps.hypotheses import MAIN, PROBE, Hypothesis, Setup, sha256
@@ -54,8 +55,9 @@ from cej_sim.sweeps.verdicts import (
 #: The files of the picture.
 PICTURE = "verdicts"
 
-#: What is said of a test that no parameter set ever failed.
-BY_CONSTRUCTION = "never failed here: check whether it is true by construction"
+#: What is said of a test that no parameter set ever failed, and of one that none could have.
+NEVER_FAILED = "never failed here"
+BY_CONSTRUCTION = "true by construction"
 
 _KEYS = ["hypothesis", "setup", "test"]
 
@@ -119,6 +121,7 @@ def sets_of(design: Design) -> int:
 def tests_of(plan: Plan) -> list[TestOf]:
     """The tests of a plan, with the arms that each looks at."""
     found = []
+    scenarios = {scenario.name: scenario for scenario in plan.design.scenarios}
     for hypothesis in plan.design.hypotheses:
         arms = hypothesis.arms(plan.design.survives_runs > 0)
         for setup in hypothesis.setups:
@@ -135,9 +138,22 @@ def tests_of(plan: Plan) -> list[TestOf]:
                         test.smallest,
                         next((arm.name for arm in mine if arm.kind == "without"), ""),
                         {arm.name: arm.changes[0][0] for arm in mine if arm.kind == "survives"},
+                        repeats(scenarios[setup.a], scenarios[setup.b], test.metric, test.expected),
                     )
                 )
     return found
+
+
+def repeats(a: Scenario, b: Scenario, metric: str, expected: str) -> bool:
+    """Whether a number in which two setups differ is declared to move a metric as expected, and none the other way."""
+    ways = {
+        sign * (1 if float(b[path]) > float(a[path]) else -1)
+        for path, parameter in PARAMETERS.items()
+        if parameter.kind in ("number", "count") and a[path] != b[path]
+        for name, sign in parameter.effect
+        if name == metric
+    }
+    return ways == {{"up": 1, "down": -1}.get(expected, 0)}
 
 
 def judge(sweep: Sweep) -> Judgment:
@@ -372,7 +388,8 @@ def _draw(folder: Path, found: Judgment, about: About, note: str, cells: int) ->
 HOW = (
     "Effect of the second setup against the first, in multiples of the least difference that matters to a coalition, "
     "with 95% intervals over parameter sets; month and expected direction stand behind each outcome. The number is "
-    "P(sign), the part of the sets that come out as expected; ! marks tests that no set ever failed."
+    "P(sign), the part of the sets that come out as expected; ! marks tests that no set ever failed, !! those that are "
+    "true by construction."
 )
 
 
@@ -480,7 +497,8 @@ def _tested(row: Mapping[str, Any], heads: Sequence[str]) -> str:
     """The row of one test."""
     metric = metric_of(row["metric"])
     value, interval = format_difference(row, metric)
-    never = '<br><small class="soft">never failed here</small>' if row["never_failed"] else ""
+    mark = BY_CONSTRUCTION if row["by_construction"] else NEVER_FAILED if row["never_failed"] else ""
+    never = f'<br><small class="soft">{mark}</small>' if mark else ""
     contents = (
         (escaped(value), "number"),
         (escaped(interval) or "none", "number"),
@@ -522,7 +540,7 @@ _CONTROLS = {
     NO_EFFECT: "there is no effect to lose",
     NONE_DECLARED: "nothing was declared to abolish it",
     IDENTICAL: "a and b are identical",
-    STAYS_SMALL: "stays too small to matter",
+    STAYS_SMALL: "stays, too small to matter",
     NOT_COMPUTED: "not computed",
 }
 
@@ -634,23 +652,38 @@ def _gains(text: str) -> str:
 
 
 def _construction(found: Judgment) -> str:
-    """Tests that no set ever failed."""
+    """Tests that no set ever failed, and those of them that none could have."""
     table = found.tables["verdicts"]
-    never = records(table[table["never_failed"]])
-    if not never:
+    never = table[table["never_failed"]]
+    built = never[never["by_construction"]]
+    if never.empty:
         told = "<p>None: every test failed in at least one parameter set.</p>"
     else:
-        items = "".join(
-            f"<li>{escaped(row['hypothesis'])}{'' if row['setup'] == MAIN else escaped(' (' + row['setup'] + ')')}: "
-            f"{escaped(label_of(metric_of(row['metric'])))}, month {row['month']}, {EXPECTED[row['expected']]}</li>"
-            for row in never
-        )
+        are = "is" if len(built) == 1 else "are"
         told = (
-            f"<p>{len(never)} of {len(table)} tests came out as expected in every parameter set. "
-            f"Each {BY_CONSTRUCTION}: an expectation that nothing could have disappointed is no finding.</p>"
-            f"<ul>{items}</ul>"
+            f"<p>{len(never)} of {len(table)} tests came out as expected in every parameter set.</p>"
+            f"<p>{len(built) or 'None'} of them {are} <strong>{BY_CONSTRUCTION}</strong>: the effect stays without "
+            "what should bring it about, or nothing was declared that could abolish it, or the test repeats what a "
+            "number in which the setups differ is declared to do (where no change is expected: both setups are "
+            f"identical). An expectation that nothing in the model could disappoint is no finding.</p>{_listed(built)}"
         )
+        rest = never[~never["by_construction"].astype(bool)]
+        if len(rest):
+            told += (
+                "<p>What becomes of the others without their mechanism stands in the table; that no set failed them "
+                f"may still mean that the ranges of the sets are too narrow.</p>{_listed(rest)}"
+            )
     return f"<section><h2>What never failed</h2>\n{told}</section>\n"
+
+
+def _listed(tests: pd.DataFrame) -> str:
+    """Tests as a list."""
+    items = "".join(
+        f"<li>{escaped(row['hypothesis'])}{'' if row['setup'] == MAIN else escaped(' (' + row['setup'] + ')')}: "
+        f"{escaped(label_of(metric_of(row['metric'])))}, month {row['month']}, {EXPECTED[row['expected']]}</li>"
+        for row in records(tests)
+    )
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _missing(found: Judgment, cells: int) -> str:
@@ -720,9 +753,11 @@ def summary(found: Judgment, about: About, cells: int) -> list[RenderableType]:
             Text(tests),
             Text(one["control"]),
         )
-    never = int(found.tables["verdicts"]["never_failed"].sum())
+    never, built = (int(found.tables["verdicts"][name].sum()) for name in ("never_failed", "by_construction"))
     parts += [grid, Text("")]
     if never:
-        parts.append(Text(f"{never} of {len(found.tables['verdicts'])} tests {BY_CONSTRUCTION}."))
+        parts.append(
+            Text(f"{never} of {len(found.tables['verdicts'])} tests {NEVER_FAILED}; {built} are {BY_CONSTRUCTION}.")
+        )
     parts.append(Text("Illustration, not prediction.", style="dim"))
     return parts

@@ -106,6 +106,8 @@ class Ledger:
     def complaint(self, error: sqlite3.Error) -> SweepFailure:
         """What the database complains of, for people."""
         text = str(error)
+        if "readonly" in text and not self.path.exists():
+            return SweepFailure(f"{self.path} is gone: it was moved or removed while cej-sim was at work in it")
         if "full" in text or "disk I/O" in text:
             return SweepFailure(f"{self.path} cannot be written: the disk is full or fails ({text})")
         signs = ("malformed", "not a database", "no such", "file is encrypted", "decode", "datatype mismatch")

@@ -33,7 +33,7 @@ from cej_sim.reading import (
 from cej_sim.runs import MONEY, budget_refusals, common_months, table_months, unique_names
 from cej_sim.scenario import CHANGEABLE, PARAMETERS, Scenario, value_problem
 from cej_sim.state import KINDS
-from cej_sim.sweeps.ablation import PARTS, units
+from cej_sim.sweeps.ablation import PARTS, REST, units
 from cej_sim.sweeps.declaration import read_hypotheses
 from cej_sim.sweeps.design import (
     KINDS_OF_DESIGN,
@@ -337,6 +337,13 @@ class _Making:
             factors = tuple(Factor(unit.name, unit.label, (0, 1), unit="swapped") for unit in units(first, second, by))
             if not factors:
                 self.report("scenarios", "the two scenarios differ in nothing; name two that do")
+                return None
+            if [factor.name for factor in factors] == [REST]:
+                self.report(
+                    "by",
+                    f"no rule in which the two scenarios differ is marked with a {by}, so there is no part to swap; "
+                    "write by: section or by: parameter",
+                )
                 return None
             if given.get("how") == "factorial" and len(factors) > 20:
                 self.report("how", f"{len(factors)} parts have 2^{len(factors)} combinations; write how: each")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -279,11 +280,12 @@ class Sweep:
                 raise SweepError(f"{what} {', '.join(unknown)} was not kept by the design; choose from: {listed}")
         columns = None if metrics is None else ["cell", "scenario", "run", "month", *metrics]
         paths = [(part.first, self.directory / ROWS / part.name) for part in self._ledger.parts()]
-        for table in in_portions(in_order(paths, columns), size):
-            if months is None:
-                yield table
-            else:
-                yield table.filter(pc.is_in(table.column("month"), pa.array(list(months), pa.int32())))
+        with self._explained():
+            for table in in_portions(in_order(paths, columns), size):
+                if months is None:
+                    yield table
+                else:
+                    yield table.filter(pc.is_in(table.column("month"), pa.array(list(months), pa.int32())))
 
     def rows(self, metrics: Sequence[str] | None = None, months: Sequence[int] | None = None) -> pd.DataFrame:
         """All rows, by cell, scenario, run and month: ``cell scenario run month`` and the metrics."""
@@ -294,12 +296,9 @@ class Sweep:
 
     def probes(self) -> pd.DataFrame:
         """All numbers of probes: ``cell scenario run probe metric month value``."""
-        tables = list(self._probe_tables())
-        return (pa.concat_tables(tables) if tables else PROBE_SCHEMA.empty_table()).to_pandas()
-
-    def _probe_tables(self) -> Iterator[pa.Table]:
         paths = [(part.first, self.directory / PROBES / part.name) for part in self._ledger.parts() if part.probes]
-        return in_order(paths)
+        with self._explained():
+            return pa.concat_tables([PROBE_SCHEMA.empty_table(), *in_order(paths)]).to_pandas()
 
     def cell(self, number: int) -> tuple[pa.Table, pa.Table | None]:
         """The stored rows and probes of one finished cell."""
@@ -328,22 +327,14 @@ class Sweep:
         for part, listed in self._ledger.contents():
             checked_part(self.directory, self.design, part, listed)
 
-    def differing_cells(self) -> list[int]:
-        """The finished cells whose stored rows and probes do not have the hash that the ledger holds."""
-        probes = iter(cells for table in self._probe_tables() for cells in cells_of(table))
-        following = next(probes, None)
-        found = []
-        listed = self._ledger.finished()
-        for table in self.batches():
-            for cell, rows in cells_of(table):
-                held = []
-                while following is not None and following[0] <= cell:
-                    if following[0] == cell:
-                        held.append(following[1])
-                    following = next(probes, None)
-                if stored_hash(self.design, rows, pa.concat_tables(held) if held else None) != listed.pop(cell).hash:
-                    found.append(cell)
-        return sorted([*found, *listed])
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Where tables do not go together, because a file was changed, name that file."""
+        try:
+            yield
+        except pa.ArrowException:
+            self.check_content()
+            raise
 
     def __repr__(self) -> str:
         """What it is, in a line."""

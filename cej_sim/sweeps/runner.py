@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -243,7 +244,7 @@ def _compute(
         )
         return
     prepare()
-    hands = min(usable_processors() if workers is None else workers, count)
+    hands = _hands(workers, count)
     compute_here(ledger.directory, plan, Todo(todo_cells, count, hands), workers=hands, cell=compute, keep=keep)
 
 
@@ -386,7 +387,12 @@ class Reproduced(NamedTuple):
 
 
 def computed_apart(
-    plan: Plan, cells: Sequence[int], *, compute: Compute = worker.compute_cell, patience: bool = True
+    plan: Plan,
+    cells: Sequence[int],
+    *,
+    compute: Compute = worker.compute_cell,
+    patience: bool = True,
+    ready: Callable[[], None] | None = None,
 ) -> Batch:
     """Compute some cells as a sweep does, in a process of their own which they may kill, and store nothing.
 
@@ -395,6 +401,7 @@ def computed_apart(
         cells: Their numbers, ascending.
         compute: What computes a cell.
         patience: Whether others are still computed after one has taken longer than the design's time limit.
+        ready: Is told once the process could begin, for measuring.
 
     Returns:
         Rows and probes of the cells that are done, and which ended how.
@@ -420,7 +427,8 @@ def computed_apart(
                 raise Enough
 
         with contextlib.suppress(Enough):
-            compute_here(directory, plan, Todo(cells, len(cells), 1), workers=1, cell=compute, keep=keep)
+            todo = Todo(cells, len(cells), 1)
+            compute_here(directory, plan, todo, workers=1, cell=compute, keep=keep, ready=ready)
         rows, probes = (
             list(store.in_order([(part.first, directory / room / part.name) for part in some]))
             for room, some in ((store.ROWS, parts), (store.PROBES, [part for part in parts if part.probes]))
@@ -512,7 +520,7 @@ class Estimate(NamedTuple):
         cells: Of the shard.
         scenarios: Run in each cell.
         runs: Of all cells together, the fewest and the most.
-        seconds: With so many workers, the fewest and the most.
+        seconds: With so many workers, from their start on, the fewest and the most.
         bytes: On disk, at most.
         problem: What is wrong with a cell that was tried, or "".
         measured: Whether any cell that was tried could be computed; if none, ``seconds`` and ``bytes`` mean nothing.
@@ -548,9 +556,8 @@ def estimate(
     if design.kind == "hypotheses":
         return _estimate_hypotheses(plan, cells, workers, compute)
     few = replace(design, runs=2, auto=None, probes=tuple(replace(probe, runs=1) for probe in design.probes))
-    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
-    bare = computed_apart(Plan(replace(few, probes=())), tried, compute=compute, patience=False)
-    whole = computed_apart(Plan(few), tried, compute=compute, patience=False) if design.probes else bare
+    bare, starting = _tried(Plan(replace(few, probes=())), cells, compute)
+    whole = _tried(Plan(few), cells, compute)[0] if design.probes else bare
     problem = ""
     for one in sorted([*whole.failed, *bare.failed]):
         problem = problem or f"cell {one.cell} ({plan.label(one.cell)}): {one.error}"
@@ -558,17 +565,17 @@ def estimate(
     done = [one for one in whole.done if one.cell in times]
     share = sum(probe.runs for probe in design.probes) / max(1, len(design.probes))
     seconds = [(times[one.cell] / 2, max(0.0, one.seconds - times[one.cell]) * share) for one in done]
-    size = 0.0 if whole.rows is None else whole.rows.nbytes / (2 * len(whole.done))
+    found = 0.0 if whole.probes is None else whole.probes.nbytes * share / len(whole.done)
     least = design.auto.least if design.auto else design.runs
     each, probes = (np.mean(seconds, axis=0).tolist()) if seconds else (0.0, 0.0)
-    hands = min(usable_processors() if workers is None else workers, len(cells))
+    hands = _hands(workers, len(cells))
     scenarios = len(design.names)
     return Estimate(
         len(cells),
         scenarios,
         (least * scenarios * len(cells), design.runs * scenarios * len(cells)),
-        tuple(len(cells) * (each * runs + probes) / hands for runs in (least, design.runs)),  # type: ignore[arg-type]
-        int(len(cells) * design.runs * size),
+        tuple(starting(hands) + len(cells) * (each * runs + probes) / hands for runs in (least, design.runs)),  # type: ignore[arg-type]
+        _bytes(plan, len(cells), design.runs * len(cells)) + int(found * len(cells)),
         problem,
         bool(seconds),
     )
@@ -585,17 +592,46 @@ def _estimate_hypotheses(plan: Plan, cells: range, workers: int | None, compute:
         """Months to compute; a probe takes a run and its twin."""
         return of.runs(cell) * of.months(cell) * (3 if of.probes(cell) else 1)
 
-    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
-    found = computed_apart(few, tried, compute=compute, patience=False)
+    found, starting = _tried(few, cells, compute)
     problem = "".join(f"cell {one.cell} ({plan.label(one.cell)}): {one.error}" for one in found.failed[:1])
     rates = [one.seconds / work(few, one.cell) for one in found.done]
     runs = sum(plan.runs(cell) for cell in cells)
-    hands = min(usable_processors() if workers is None else workers, len(cells))
+    hands = _hands(workers, len(cells))
     seconds = (float(np.mean(rates)) if rates else 0.0) * sum(work(plan, cell) for cell in cells) / hands
-    size = 8 * len(design.names) * runs * len(design.keep_months) * (len(design.keep_metrics) + 2)
+    seconds += starting(hands)
+    size = _bytes(plan, len(cells), runs)
     return Estimate(
         len(cells), len(design.names), (runs * len(design.names),) * 2, (seconds, seconds), size, problem, bool(rates)
     )
+
+
+def _hands(workers: int | None, cells: int) -> int:
+    """How many processes compute."""
+    return min(usable_processors() if workers is None else workers, cells)
+
+
+def _tried(plan: Plan, cells: range, compute: Compute) -> tuple[Batch, Callable[[int], float]]:
+    """Three of some cells computed, and how many seconds that many processes take until they begin."""
+    tried = list(dict.fromkeys((cells[0], cells[len(cells) // 2], cells[-1])))
+    began, waited = time.perf_counter(), [0.0]
+    batch = computed_apart(
+        plan, tried, compute=compute, patience=False, ready=lambda: waited.append(time.perf_counter() - began)
+    )
+    return batch, lambda hands: waited[-1] * max(1.0, hands / usable_processors())
+
+
+#: Bytes on disk beside the numbers themselves, as measured: of a cell in the ledger and the tables of cells, and
+#: there for each factor; of a column in each part; of what describes the sweep.
+_CELL_BYTES, _FACTOR_BYTES, _COLUMN_BYTES, _SWEEP_BYTES = 250, 30, 450, 100_000
+
+
+def _bytes(plan: Plan, cells: int, runs: int) -> int:
+    """Bytes on disk of some cells with so many runs in all, at most, without probes."""
+    design = plan.design
+    rows = runs * len(design.names) * len(design.keep_months)
+    columns = len(design.keep_metrics) + 4
+    described = cells * (_CELL_BYTES + _FACTOR_BYTES * len(plan.columns))
+    return rows * (8 * columns) + columns * _COLUMN_BYTES * min(cells, store.MANY_PARTS) + described + _SWEEP_BYTES
 
 
 def free_bytes(directory: Path) -> int:

@@ -157,8 +157,8 @@ def check_directory(directory: Path) -> None:
 def create(directory: Path, design: Design, shard: Shard, command: str | None) -> Ledger:
     """Begin a sweep in a directory that ``check_directory`` has let pass, or open the one that is there.
 
-    What is killed within it begins again from the start: the ledger comes last, and its first transaction is whole
-    or absent.
+    What is killed within it begins again from the start: first the directory is marked as ours, then there is a
+    ledger, and what it says comes last, in one transaction.
 
     Raises:
         SweepError: If another sweep was begun there.
@@ -166,18 +166,17 @@ def create(directory: Path, design: Design, shard: Shard, command: str | None) -
     """
     if not (directory / LEDGER).exists():
         check_begun(directory)
+        mark = {"software": provenance.SOFTWARE, "format": provenance.FORMAT, "kind": "sweep", "complete": False}
+        write_whole(directory / provenance.FILE, _json(mark))
     made = Ledger(directory, create=True)
     try:
         about = made.about()
-        if not about:
-            check_begun(directory)
         if about:
             same(directory, about, design, shard)
             made.check()
             _take_words(directory, made, design)
             return made
-        mark = {"software": provenance.SOFTWARE, "format": provenance.FORMAT, "kind": "sweep", "complete": False}
-        write_whole(directory / provenance.FILE, _json(mark))
+        check_begun(directory)
         for folder in (ROWS, PROBES, INPUTS):
             (directory / folder).mkdir(exist_ok=True)
         _copy_inputs(directory, design)
@@ -362,7 +361,9 @@ def compact(directory: Path, ledger: Ledger, size: int = PART_BYTES) -> None:
 
 def remove_if_empty(directory: Path) -> None:
     """Remove a directory in which no sweep was begun, so that a refusal leaves no trace."""
-    if directory.is_dir() and {entry.name for entry in directory.iterdir()} <= {LOCK}:
+    lock_files = (directory / LOCK, directory / f"{LOCK}-journal")
+    if directory.is_dir() and set(directory.iterdir()) <= set(lock_files):
         with contextlib.suppress(OSError):  # as where something else has the lock's name
-            (directory / LOCK).unlink(missing_ok=True)
+            for file in lock_files:
+                file.unlink(missing_ok=True)
             directory.rmdir()

@@ -180,7 +180,8 @@ def _panel(
                 1,
             )
             p_sign = "" if math.isnan(row["p_sign"]) else f", {_p(row['p_sign'])}"
-            words = f"{row['verdict']}{p_sign}{' !' if row['never_failed'] else ''}"
+            mark = " !!" if row["by_construction"] else " !" if row["never_failed"] else ""
+            words = f"{row['verdict']}{p_sign}{mark}"
             style = {"fontweight": "bold"} if row["verdict"] in (SUPPORTED, REFUTED) else {}
             fit(
                 write(

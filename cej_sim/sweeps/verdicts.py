@@ -31,6 +31,9 @@ SIGN = 0.9
 #: An effect that falls under this part of itself counts as gone.
 GONE = 0.2
 
+#: An effect that keeps more than this part of itself has not vanished, even where what is left is too small to matter.
+KEPT = 0.5
+
 #: What became of an effect without what should bring it about.
 VANISHES, STAYS, TURNS = "vanishes", "stays", "turns round"
 IDENTICAL, STAYS_SMALL = "identical", "stays small"
@@ -133,7 +136,8 @@ def shows(found: Estimate, expected: str) -> bool:
 def control(with_: Estimate, without: Estimate, expected: str, smallest: float) -> str:
     """What became of an effect without what should bring it about.
 
-    It vanishes where its interval lies within the least difference that matters, or its mean falls under a fifth.
+    It vanishes where its mean falls under a fifth, or where it falls to half or less and its interval lies within the
+    least difference that matters. Where more than half is left within that difference, it stays, if small.
     """
     if NOT_COMPUTED in (_known(with_), _known(without)):
         return NOT_COMPUTED
@@ -143,10 +147,38 @@ def control(with_: Estimate, without: Estimate, expected: str, smallest: float) 
         return STAYS_SMALL if within(without, smallest) else CANNOT_TELL
     if not shows(with_, expected):
         return NO_EFFECT
-    if within(without, smallest) or under_a_fifth(with_, without):
+    if under_a_fifth(with_, without):
         return VANISHES
+    if within(without, smallest):
+        return STAYS_SMALL if abs(without.mean) > KEPT * abs(with_.mean) else VANISHES
     _, low, high = oriented(without, expected)
     return STAYS if low > 0.0 else TURNS if high < 0.0 else CANNOT_TELL
+
+
+def by_construction(means: Values, expected: str, never_failed: bool, control: str, repeats: bool = False) -> bool:
+    """Whether a test counts as true by construction, so that its verdict is no finding.
+
+    It does if it came out as expected in every set, and either
+
+    * its effect stays without what should bring it about, or nothing was declared that could abolish it: then it
+      follows from what the setups set; or
+    * it repeats the declaration of what the setups set: then the model was written so that it comes out, and that no
+      set failed says only that nothing else in the model outweighs it.
+
+    A test that expects no change does if both setups are identical in every set: then nothing that differs acts.
+
+    Args:
+        means: (sets,), the mean differences as modelled.
+        expected: ``up``, ``down`` or ``same``.
+        never_failed: Whether every set came out as expected.
+        control: What became of the effect without its mechanism; see ``control``.
+        repeats: See ``TestOf``.
+    """
+    if not never_failed:
+        return False
+    if expected == "same":
+        return bool((means[~np.isnan(means)] == 0.0).all())
+    return repeats or control in (STAYS, STAYS_SMALL, NONE_DECLARED)
 
 
 def _known(found: Estimate) -> str:
@@ -197,6 +229,7 @@ class TestOf:
         metric, month, expected, smallest: As declared.
         without: The arm that should abolish its effect; "" where none is declared.
         off: Arm -> feedback, of the arms that switch off one other feedback.
+        repeats: Whether a number in which the setups differ is declared to move this metric this way.
     """
 
     __test__ = False  # not one of pytest's
@@ -210,6 +243,7 @@ class TestOf:
     smallest: float
     without: str = ""
     off: Mapping[str, str] | None = None
+    repeats: bool = False
 
     def arms(self) -> tuple[str, ...]:
         """The arms that it looks at."""
@@ -309,6 +343,9 @@ def verdict_table(
             "without": test.without,
         }
         row |= _control_of(test, found, found_in.means(test, test.without) if test.without else np.empty(0))
+        row["by_construction"] = by_construction(
+            means, test.expected, row["never_failed"], row["control"], test.repeats
+        )
         row |= _survival_of(test, survivors)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -413,7 +450,7 @@ def hypothesis_table(verdicts: pd.DataFrame) -> pd.DataFrame:
         group = group.sort_values("test")
         words = list(group.loc[group["expected"] != "same", "control"])
         shown = [word for word in words if word not in (NO_EFFECT, NONE_DECLARED)]
-        worst = next((word for word in (NOT_COMPUTED, STAYS, TURNS, CANNOT_TELL) if word in shown), "")
+        worst = next((word for word in (NOT_COMPUTED, STAYS, STAYS_SMALL, TURNS, CANNOT_TELL) if word in shown), "")
         lost = sorted({gain for text in group["off_lost"] for gain in text.split()})
         rows.append(
             {
@@ -428,6 +465,7 @@ def hypothesis_table(verdicts: pd.DataFrame) -> pd.DataFrame:
                 "control": worst or (VANISHES if shown else words[0] if words else NONE_DECLARED),
                 "off_lost": " ".join(lost),
                 "never_failed": int(group["never_failed"].sum()),
+                "by_construction": int(group["by_construction"].sum()),
             }
         )
     return pd.DataFrame(rows)
@@ -453,7 +491,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "effect_size": ("standard deviations", "d_z: the difference over the standard deviation of the sets' means"),
     "p_sign": ("share", "P(sign): part of the sets whose mean has the expected sign (same: stays within smallest)"),
     "sign_failed": ("count", "Sets whose mean does not have the expected sign (same: leaves smallest)"),
-    "never_failed": ("yes/no", "No set fails: check whether the test is true by construction"),
+    "never_failed": ("yes/no", "No set fails; see by_construction"),
     "sets": ("count", "Parameter sets with a difference"),
     "sets_without": ("count", "Sets in which no pair of runs has one, since a coalition had ended in each"),
     "runs": ("count", "Pairs of runs that were computed"),
@@ -461,7 +499,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "without": ("name", "Arm that should abolish the effect; empty where the declaration names nothing"),
     "control": (
         "word",
-        "Without it the effect vanishes, stays, turns round, or cannot tell; no effect to lose; none declared. "
+        "Without it the effect vanishes, stays (small: too small to matter, but over half of itself), turns round, or "
+        "cannot tell; no effect to lose; none declared. "
         "Of same: identical, stays small, or cannot tell",
     ),
     "without_difference": ("metric's unit", "Mean of b - a in that arm"),
@@ -471,6 +510,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "within_smallest": ("yes/no", "In that arm the whole interval lies within -smallest ... smallest"),
     "under_a_fifth": ("yes/no", "In that arm the mean is under a fifth of the difference, in size"),
     "identical": ("yes/no", "In that arm the mean of every set is exactly 0"),
+    "by_construction": (
+        "yes/no",
+        "True by construction: no set fails, and the effect stays without its mechanism, nothing was declared that "
+        "could abolish it, or it repeats the declared direction of what the setups set (same: identical in every set)",
+    ),
     "off_survives": ("count", "Other feedbacks without which the effect is still there"),
     "off_lost": ("names", "Other feedbacks without which it is not: it hangs on them too"),
     "off_cannot_tell": ("names", "Other feedbacks of which the runs cannot tell"),
@@ -502,6 +546,7 @@ HYPOTHESIS_COLUMNS: dict[str, tuple[str, str]] = {
     "control": ("word", "vanishes: every effect that is there vanishes without its mechanism; else why not"),
     "off_lost": ("names", "Other feedbacks that at least one of its effects hangs on"),
     "never_failed": ("count", "Tests whose sign failed in no set"),
+    "by_construction": ("count", "Tests that are true by construction"),
     "title": ("text", "Title"),
     "claim": ("text", "What is claimed"),
     "refuted_if": ("text", "What would refute it, in words"),

@@ -328,7 +328,7 @@ def ranked_figure(table: pd.DataFrame, note: str, count: int = 16) -> Figure:
             len(shown) - 0.2,
             f"{number} {studying.short_principle(str(number))}",
             fontsize=12,
-            rotation=50,
+            rotation=38,
             ha="left",
             va="bottom",
             color=SOFT,

@@ -295,7 +295,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len({side.name for side in sides}) < len(sides):
             raise SweepError("two of the sweeps would be called the same; give each a name with --names")
         pairs, tests = together(sides)
-        facts = f"{sides[0].sweep.design.runs} paired runs of each pair of setups, cej_sim {provenance.version()}"
+        runs = ", ".join(f"{side.name}: {side.sweep.design.runs:,}" for side in sides)
+        facts = f"Paired runs of each pair of setups: {runs}; cej_sim {provenance.version()}"
         differ = int((pairs.loc[pairs["setup"] == MAIN, "alike"] == "no").sum())
         number = int((pairs["setup"] == MAIN).sum())
         words = {

@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the ranking; 0 when done, 2 where the request is wrong."""
     parser = argparse.ArgumentParser(description="Rank the numbers of a screening, and print the first dozen.")
     parser.add_argument("screening", type=Path, metavar="DIR", help="directory of the analyzed screening")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the whole ranking into a file as well")
     given = parser.parse_args(arguments)
     try:
         sweep = Sweep(given.screening)
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = ranked(morris, sweep.design.names)
     except (SweepError, SweepFailure) as error:
         parser.error(str(error))
+    if given.out is not None:
+        table.reset_index().round(4).to_csv(given.out, index=False, lineterminator="\n")
     console = Console()
     printed = Table(title="Share of the largest effect on the difference between the two", title_justify="left")
     printed.add_column("")

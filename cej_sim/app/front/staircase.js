@@ -48,13 +48,14 @@
         ctx.fillStyle = CEJ.colors.ink;
         ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide), x + wide / 2, h - 0.4 * em);
       }
-      gapLine(ctx, left, wide, gap, floor, room, alive ? clock : -1, em);
+      const begun = clock > 0.01; // before the first meeting nobody has said anything yet
+      gapLine(ctx, left, wide, gap, floor, room, alive && begun ? clock : -1, em);
       ctx.font = CEJ.font(big, 800);
       for (let step = 0; step < 4; step++) {
         const share = alive ? CEJ.clamp(show.value(side.place, STEPS[step][1], clock), 0, 1) : 0;
         // Above the bar, or inside it where the bar is high
         const y = floor - share * room, above = y - 0.32 * em, number = above - big > -2 ? above : y + 1.15 * big;
-        CEJ.haloed(ctx, alive ? Math.round(100 * share) + "\u202f%" : "\u2013", left + step * (wide + gap) + wide / 2, number, CEJ.colors.ink, 5);
+        CEJ.haloed(ctx, alive && (begun || step < 2) ? Math.round(100 * share) + "\u202f%" : "\u2013", left + step * (wide + gap) + wide / 2, number, CEJ.colors.ink, 5);
       }
       ctx.fillStyle = CEJ.colors.ink;
       ctx.fillRect(left, floor, 4 * wide + 3 * gap, 1.5);

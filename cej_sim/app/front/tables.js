@@ -49,15 +49,22 @@
       for (let i = 0; i < side.month.say.length; i++) if (side.month.say[i] > most) most = side.month.say[i];
       if (most) high = Math.min(high, LARGEST / Math.sqrt(most / 65535));
     }
-    const fits = (k) => {
-      for (const side of show.sides)
-        for (let m = 0; m <= show.months; m++) {
-          let sum = 0;
-          for (const i of seated(side, m, list)) sum += width(radius(side, m, i, k));
-          if (sum > TAU) return false;
-        }
-      return true;
-    };
+    // For each month: how many chairs have the small fixed size, then the square roots of the others' say.
+    const months = [];
+    for (const side of show.sides)
+      for (let m = 0; m <= show.months; m++) {
+        const base = m * side.count, sizes = [0];
+        for (const i of seated(side, m, list))
+          if (i < side.count && side.month.flags[base + i] & CEJ.PRESENT) sizes.push(Math.sqrt(side.month.say[base + i] / 65535));
+          else sizes[0] += 1;
+        months.push(sizes);
+      }
+    const fits = (k) =>
+      months.every((sizes) => {
+        let sum = sizes[0] * width(HOLLOW);
+        for (let n = 1; n < sizes.length; n++) sum += width(Math.max(SMALLEST, k * sizes[n]));
+        return sum <= TAU;
+      });
     if (fits(high)) return high;
     for (let n = 0; n < 12; n++) {
       const middle = (low + high) / 2;
@@ -373,7 +380,7 @@
       ctx.textBaseline = "alphabetic";
       if (alive) {
         ctx.font = CEJ.font(0.31 * scale, 800);
-        ctx.fillText(Math.round(100 * ideas) + "\u202f%", cx, cy + 0.07 * scale);
+        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + 0.07 * scale);
         ctx.font = CEJ.font(Math.max(9, 0.118 * scale), 600);
         ctx.fillStyle = CEJ.colors.soft;
         ctx.fillText(t("player.tables.residents"), cx, cy + 0.21 * scale);
