@@ -17,7 +17,8 @@ OTHERS = [language for language in texts.languages() if language != "en"]
 
 #: Words that are the same in both languages.
 SAME = {
-    "story.sheet.minutes", "story.guess.said", "player.step.ideas.short", "scenario.able_change", "scenario.boston_reach",
+    "story.sheet.minutes", "story.guess.said", "player.step.ideas.short", "scenario.able_change",
+    "scenario.boston_reach",
     "scenario.valuing_our_children", "levers.no", "room.vote.no", "room.side", "levers.differs",
     "room.scenario.side",
 }  # fmt: skip
