@@ -86,16 +86,29 @@ def test_the_page_is_self_contained(made):
     assert text.count("</script>") == 2
 
 
+def given_to(path):
+    """What the page's script is given."""
+    text = path.read_text("utf-8")
+    return json.loads(re.search(r"CEJ\.storyPage\(.*?, (\{.*\})\);\n</script>", text, re.DOTALL)[1])
+
+
 def test_histories_are_inside_once(made):
-    text = made[1].path.read_text("utf-8")
-    given = json.loads(re.search(r"CEJ\.storyPage\(.*?, (\{.*\})\);\n</script>", text, re.DOTALL)[1])
+    given = given_to(made[1].path)
     assert made[1].histories == len(given["payloads"]) == 2
     assert len(set(given["blobs"])) == len(given["blobs"])
     assert [step["show"]["payload"] for step in given["story"]["steps"]] == [0, 1]
     led, alone = given["payloads"][0]["sides"][1], given["payloads"][1]["sides"][0]
-    assert led["metrics"] == alone["metrics"]
     assert "ref" in led["metrics"]
+    assert led["agents"]["neighborhood"] == alone["agents"]["neighborhood"]
     assert given["payloads"][0]["runs"] == 20
+
+
+def test_no_curve_tells_the_end_before_the_room_has_guessed_it(made):
+    story, written = made
+    given = given_to(written.path)
+    stages = [step.show for step in story.steps]
+    assert [payload["months"] for payload in given["payloads"]] == [stage.month for stage in stages]
+    assert stages[0].month < min(side.months for side in story.sides.values())
 
 
 def test_the_sheet_says_all_that_a_facilitator_needs(made):

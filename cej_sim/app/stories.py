@@ -200,8 +200,17 @@ class Story:
     path: Path
 
     def pair(self, stage: Stage) -> list[Scenario]:
-        """The scenarios that a stage shows, one or two."""
-        return [self.sides[name] for name in (stage.a, stage.b) if name]
+        """The scenarios that a stage shows, one or two.
+
+        They end where the stage stops, so that no curve tells the end of the story before the room has guessed it.
+        """
+        return [_until(self.sides[name], stage.month) for name in (stage.a, stage.b) if name]
+
+
+def _until(scenario: Scenario, month: int) -> Scenario:
+    """A scenario that ends in a month (at least the first)."""
+    events = tuple(event for event in scenario.events if event.month <= max(month, 1))
+    return replace(scenario, months=max(month, 1), events=events)
 
 
 # Where stories are
@@ -865,6 +874,10 @@ def told(story: Story, tried: Mapping[str, Tried], words: Mapping[str, str] | No
             "says": one.check.says,
             "often": put.often(one),
             "wide": put.wide(one),
+            "times": one.times,
+            "runs": one.runs,
+            "wide_times": one.wide_times,
+            "wide_runs": one.wide_runs,
             "fragile": one.fragile,
         }
         for name, one in tried.items()
