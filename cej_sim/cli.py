@@ -541,6 +541,51 @@ def new(
         print(f"{plain(str(other))}: written; it tells editors what may stand in a scenario file")
 
 
+@app.command("app")
+def open_app(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="A ...", help="One or two scenarios to begin with, and more to choose from."),
+    ] = None,
+    port: Annotated[str, typer.Option("--port", metavar="N", help="Where it listens; 0 takes any free port.")] = "8765",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 lets others in your network reach it, too.")
+    ] = "127.0.0.1",
+    presenter: Annotated[
+        bool, typer.Option("--presenter", help="Open in large type with few levers, for a projector.")
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+) -> None:
+    """Open the trainer's room in a browser: two coalitions side by side, with levers and stories. Needs no internet."""
+    from cej_sim.app import server
+
+    loaded, problems = _load(names or [])
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        problems.append(f"--port: {port[:30]} is not a port; write a whole number from 0 to 65535")
+    lacking = server.missing()
+    problems += [lacking] if lacking else []
+    if problems:
+        raise InputError(*problems)
+
+    from cej_sim.reading import shipped
+    from cej_sim.runs import unique_names
+
+    found = [one for one in loaded if one is not None]
+    own = unique_names(one for one, name in zip(found, names or [], strict=True) if name not in shipped())
+    own = {f"{name} (file)" if name in shipped() else name: one for name, one in own.items()}
+    known = {id(one): name for name, one in own.items()}
+    sides = [known.get(id(one), one.name) for one in found][:2] or list(DEFAULT_PAIR)
+    try:
+        server.serve(own, sides, host=host, port=int(port), presenter=presenter, browser=not no_browser, say=_say_now)
+    except server.ServerError as error:
+        raise InputError(str(error)) from None
+
+
+def _say_now(line: str) -> None:
+    """A line that whoever waits for it reads at once."""
+    print(plain(line), flush=True)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON schema of a scenario file, for editors."""

@@ -351,9 +351,10 @@ def unsure_patch() -> Patch:
     return Patch(**HATCHED)
 
 
-def note_of(given: argparse.Namespace, what: str) -> str:
-    """What every picture says of itself."""
-    sets = "" if given.sets is None else f", over {min(given.runs, len(given.sets))} parameter sets"
+def note_of(given: argparse.Namespace, what: str, runs: int | None = None) -> str:
+    """What every picture says of itself; ``runs`` are those that went through parameter sets, if not ``given.runs``."""
+    used = 0 if given.sets is None else min(runs or given.runs, len(given.sets))
+    sets = f", over {used} parameter sets" if used else ""
     return f"Illustration, not prediction.  {what}, seed {given.seed}{sets}, cej_sim {provenance.version()}."
 
 

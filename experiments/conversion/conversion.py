@@ -631,7 +631,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show(summary, matters, least, console)
     command = studying.command_line("experiments/conversion/conversion.py", arguments)
     note = studying.note_of(given, f"{len(places)} contexts, {given.runs} paired runs in each")
-    loop_note = studying.note_of(given, f"{given.loop_runs} runs, each with a twin")
+    loop_note = studying.note_of(given, f"{given.loop_runs} runs, each with a twin", given.loop_runs)
     console.print(f"[dim]{note}[/]")
     scenarios = {name: reading.load(name) for name in (CI, LED, *SCENARIO_OF.values())}
     described = studying.describe(
