@@ -517,7 +517,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "by_construction": (
         "yes/no",
         "True by construction: none of 50 or more sets fails, and the effect stays without its mechanism, nothing was "
-        "declared that could abolish it, or it repeats the declared direction of what the setups set (same: identical in every set)",
+        "declared that could abolish it, or it repeats the declared direction of what the setups set (same: identical "
+        "in every set)",
     ),
     "off_survives": ("count", "Other feedbacks without which the effect is still there"),
     "off_lost": ("names", "Other feedbacks without which it is not: it hangs on them too"),
