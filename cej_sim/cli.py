@@ -193,15 +193,20 @@ def list_scenarios() -> None:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario or design files, or shipped names.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Scenario, design or story files, or shipped names.")
+    ],
 ) -> None:
-    """Check scenario files, and designs of sweeps, and name every mistake, with file, line and column."""
-    from cej_sim.reading import is_design, read
+    """Check scenario files, designs of sweeps and stories, and name every mistake, with file, line and column."""
+    from cej_sim.reading import is_a, read
 
     problems: list[str] = []
     for name in files:
-        if is_design(name):
+        if is_a("design", name):
             problems += _check_design(name)
+            continue
+        if is_a("story", name) or _is_shipped_story(name):
+            problems += _check_story(name)
             continue
         reading = read(name)
         if reading.scenario is not None:
@@ -231,6 +236,68 @@ def _check_design(name: str) -> list[str]:
     print(f"{plain(name)}: correct; a design of {cells:,} {'cell' if cells == 1 else 'cells'}")
     print(f"  note: to see what it would take: {plain(shlex.join(['cej-sim', 'sweep', name, '--dry-run']))}")
     return []
+
+
+def _is_shipped_story(name: str) -> bool:
+    """Whether a name is that of a story that comes with the package, and of no scenario."""
+    from cej_sim.reading import shipped
+
+    if not re.fullmatch("[A-Za-z0-9_]+", name) or name in shipped():
+        return False
+    from cej_sim.app import stories
+
+    return name in stories.shipped()
+
+
+def _check_story(name: str) -> list[str]:
+    """Check a story, and try its claims against the model; returns its mistakes, a line each."""
+    from cej_sim.app import stories
+
+    try:
+        story = stories.read_story(name)
+    except stories.StoryError as error:
+        return str(error).splitlines()
+    with progress(f"Trying {count(len(story.checks), 'claim')} over {count(story.runs, 'run')}") as advance:
+        tried = stories.try_checks(story, progress=advance)
+    wrong = stories.failures(tried)
+    if wrong:
+        return wrong
+    print(f"{plain(name)}: correct; a story of {count(len(story.steps), 'step')} and {story.minutes} minutes")
+    for one in tried.values():
+        wide = f"; through other parameter sets in {one.wide_times} of {one.wide_runs}" if one.wide_runs else ""
+        hangs = ", so it hangs on numbers that nobody knows" if one.fragile else ""
+        print(f"  {one.check.name}: in {one.times} of {one.runs} runs{wide}{hangs}")
+    return []
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="STORY", help="A guided story, by shipped name or path of a file.")],
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="FILE", help="The page to write. It may exist if it is an earlier one of ours."),
+    ] = "story.html",
+) -> None:
+    """Make one page of a guided story that plays without Python or internet, with a facilitator's sheet to print."""
+    from cej_sim.app import export as exporting
+    from cej_sim.app import stories
+
+    try:
+        story = stories.read_story(name)
+    except stories.StoryError as error:
+        raise InputError(*str(error).splitlines()) from None
+    try:
+        exporting.checked(out)
+        with progress(f"Trying {count(len(story.checks), 'claim')} over {count(story.runs, 'run')}") as advance:
+            made = exporting.export(story, out, progress=advance)
+    except exporting.ExportError as error:
+        raise InputError(f"--out: {error}") from None
+    except stories.ClaimError as error:
+        raise InputError(*str(error).splitlines()) from None
+    print(
+        f"{plain(str(made.path))}: {made.size / 1e6:.1f} MB; {count(made.steps, 'step')}, {story.minutes} minutes, "
+        f"{count(len(made.tried), 'claim')} tried; open it in any browser, from a USB stick, too"
+    )
 
 
 @app.command()
@@ -472,6 +539,51 @@ def new(
     print(f"{plain(str(written[0]))}: written; open it in an editor and change a rule")
     for other in written[1:]:
         print(f"{plain(str(other))}: written; it tells editors what may stand in a scenario file")
+
+
+@app.command("app")
+def open_app(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="A ...", help="One or two scenarios to begin with, and more to choose from."),
+    ] = None,
+    port: Annotated[str, typer.Option("--port", metavar="N", help="Where it listens; 0 takes any free port.")] = "8765",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 lets others in your network reach it, too.")
+    ] = "127.0.0.1",
+    presenter: Annotated[
+        bool, typer.Option("--presenter", help="Open in large type with few levers, for a projector.")
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+) -> None:
+    """Open the trainer's room in a browser: two coalitions side by side, with levers and stories. Needs no internet."""
+    from cej_sim.app import server
+
+    loaded, problems = _load(names or [])
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        problems.append(f"--port: {port[:30]} is not a port; write a whole number from 0 to 65535")
+    lacking = server.missing()
+    problems += [lacking] if lacking else []
+    if problems:
+        raise InputError(*problems)
+
+    from cej_sim.reading import shipped
+    from cej_sim.runs import unique_names
+
+    found = [one for one in loaded if one is not None]
+    own = unique_names(one for one, name in zip(found, names or [], strict=True) if name not in shipped())
+    own = {f"{name} (file)" if name in shipped() else name: one for name, one in own.items()}
+    known = {id(one): name for name, one in own.items()}
+    sides = [known.get(id(one), one.name) for one in found][:2] or list(DEFAULT_PAIR)
+    try:
+        server.serve(own, sides, host=host, port=int(port), presenter=presenter, browser=not no_browser, say=_say_now)
+    except server.ServerError as error:
+        raise InputError(str(error)) from None
+
+
+def _say_now(line: str) -> None:
+    """A line that whoever waits for it reads at once."""
+    print(plain(line), flush=True)
 
 
 @app.command()

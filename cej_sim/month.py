@@ -109,7 +109,7 @@ def run_months(s, events, key, start, out):
         kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
         stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
         consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
-        met, mobilized, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in,
+        met, mobilized, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in, vote,
         indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
         table_speed, table_decided, targets, structural, regrowth, group_size, group_affected, group_exposure,
         worst_exposure, group_barrier, driver, gap, pressure, opposition, fit, norm, wins, pending, survival,
@@ -192,7 +192,7 @@ def run_months(s, events, key, start, out):
                 key, month, rules, rules_flat, SETS, VOTES_FIRST, VOTES_LAST, c, K, backbone,
                 events.month, events.motion, events.event, events.field, events.value, event_done,
                 kind, draw_id, member, present, mobilized, voice, luck, openness, belief, x, weight,
-                score, pool, offered,
+                score, pool, offered, vote,
                 table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
             )  # fmt: skip
         experience.experience(

@@ -15,7 +15,18 @@ from cej_sim.compiled import entry
 from cej_sim.draws import ATTRIBUTE, bells, uniforms
 from cej_sim.phases.experience import levels, wants
 from cej_sim.scenario import Scenario
-from cej_sim.state import BACKBONE, COALITION_DTYPE, INSTITUTION, ORGANIZER, ORGANIZING, RESIDENT, Floats, L, State
+from cej_sim.state import (
+    BACKBONE,
+    COALITION_DTYPE,
+    INSTITUTION,
+    ORGANIZER,
+    ORGANIZING,
+    RESIDENT,
+    VOTE,
+    Floats,
+    L,
+    State,
+)
 
 # One stream per attribute (see draws.py). Numbers are part of what a seed means: never reuse or reorder them.
 (
@@ -314,7 +325,8 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
         leader=flags(),
         voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=floats(n), pool=floats(n), offered=flags(),
         luck=floats(n),
-        held_in=np.zeros(neighborhoods + 1, np.int64), indptr=ties.indptr, indices=ties.indices, tie=ties.weight,
+        held_in=np.zeros(neighborhoods + 1, np.int64), vote=floats(0, len(VOTE)),
+        indptr=ties.indptr, indices=ties.indices, tie=ties.weight,
         table_start=table_start, table_agents=table_agents, table_residents=table_residents,
         table_institutions=table_institutions, table_share=table_residents / residents, table_speed=floats(tables),
         table_decided=np.zeros(tables, np.bool_), targets=floats(tables, width), structural=structural,

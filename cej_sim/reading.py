@@ -7,6 +7,8 @@ key, bounds, kind and choices are typed once, where the rule is declared.
 
 Every mistake of a file is reported at once, as ``file:line:column: path: what is wrong; what to write instead``.
 Nothing in a file is executed, and nothing is opened but the file, the scenario it extends and the network it names.
+A text of somebody who must not reach the files of this computer is read by ``read_text``: it extends shipped
+scenarios only, and names only the files that are allowed by name.
 """
 
 from __future__ import annotations
@@ -292,9 +294,12 @@ class Reading:
 class Walk:
     """Reads nodes along the shape of the file, and collects values, places and mistakes."""
 
-    def __init__(self, file: str, directory: Path, reading: Reading) -> None:
-        """Begin with a file as it is shown, the folder that its paths start from, and where to collect."""
-        self.file, self.directory = file, directory
+    def __init__(self, file: str, directory: Path, reading: Reading, only: frozenset[str] | None = None) -> None:
+        """Begin with a file as it is shown, the folder that its paths start from, and where to collect.
+
+        ``only`` are the names of the files that may be named; None: all.
+        """
+        self.file, self.directory, self.only = file, directory, only
         self.given, self.places, self.problems = reading.given, reading.places, reading.problems
         self.remarks = reading.remarks
 
@@ -472,6 +477,9 @@ class Walk:
         elif shape.word and not re.fullmatch("[A-Za-z0-9_]+", text):
             wanted = f"use letters (a to z), digits and _ only, such as {_word(text)}; any text may stand under label"
             self.report(node.place, path, f"{clean(text)!r} is not a name; {wanted}")
+        elif shape.file and self.only is not None and text not in self.only:
+            known = f"use {either(sorted(self.only))}, or upload another" if self.only else "upload it first"
+            self.report(node.place, path, f"only an uploaded file can be named here; {known}")
         else:
             self.given[path] = Path(os.path.normpath(self.directory / text)) if shape.file else text
         if node.cut and (path.rpartition(".")[2] in ("name", "label", "description") or path.startswith("reasons.")):
@@ -649,14 +657,29 @@ def read(name_or_path: str | Path) -> Reading:
     return _read(path, shown if str(path) == shown else display(path))
 
 
-def is_design(name_or_path: str | Path) -> bool:
-    """Whether a file says of itself that it is the design of a sweep, which another reader reads."""
+def read_text(text: str, shown: str, directory: Path, only: Iterable[str] = ()) -> Reading:
+    """Read the text of somebody who must not reach the files of this computer; else as ``read``.
+
+    Args:
+        text: The text of a scenario file.
+        shown: What to call it; a name without a folder, ending in ``.yaml``.
+        directory: Where the files that it may name lie.
+        only: Names of these files; it extends, and predicts against, shipped scenarios only.
+    """
+    return _read(directory / shown, shown, text=text, only=frozenset(only))
+
+
+def is_a(what: str, name_or_path: str | Path) -> bool:
+    """Whether a file says of itself, by a key at its top, that it is a ``design`` or a ``story``.
+
+    Either is read by another reader.
+    """
     try:
         path = locate(str(name_or_path), Path(), isinstance(name_or_path, Path))
         root, _, _ = parse_on(text_of(path, str(path)), str(path))
     except (LookupError, ScenarioError):
         return False
-    return root is not None and any(key.text == "design" for key, _ in root.items)
+    return root is not None and any(key.text == what for key, _ in root.items)
 
 
 def display(path: Path) -> str:
@@ -665,12 +688,14 @@ def display(path: Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def _read(path: Path, shown: str, extended: bool = False) -> Reading:
-    """Read one file and, unless it is itself the extended one, the file it extends."""
+def _read(
+    path: Path, shown: str, extended: bool = False, text: str | None = None, only: frozenset[str] | None = None
+) -> Reading:
+    """Read one file and, unless it is itself the extended one, the file it extends; ``text`` stands for its content."""
     reading = Reading(path)
-    walk = Walk(shown, Path(os.path.abspath(path)).parent, reading)
+    walk = Walk(shown, Path(os.path.abspath(path)).parent, reading, only)
     try:
-        root, breaches, touched = parse_on(text_of(path, shown), shown)
+        root, breaches, touched = parse_on(text_of(path, shown) if text is None else text, shown)
         if root is not None:
             _check_version(root)
     except ScenarioError as error:
@@ -730,6 +755,9 @@ def _resolve_against(walk: Walk) -> None:
     for path, text in list(walk.given.items()):
         if not re.fullmatch("expect[.][0-9]+[.]against", path) or text in known:
             continue
+        if walk.only is not None:
+            walk.report(walk.places[path], path, f"only shipped scenarios can be named here: {', '.join(known)}")
+            continue
         if text not in found and len(walk.problems) <= MAX_PROBLEMS:
             try:
                 found[text] = locate(text, walk.directory)
@@ -752,6 +780,8 @@ def _parent(walk: Walk, reading: Reading, shown: str) -> Reading | None:
         walk.report(place, "extends", message)
         return None
 
+    if walk.only is not None and name not in shipped():
+        return refuse(f"only a shipped scenario can be extended here: {', '.join(shipped())}")
     try:
         found = locate(name, walk.directory)
     except LookupError as error:

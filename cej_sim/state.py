@@ -91,6 +91,8 @@ class State(NamedTuple):
     offered: NDArray[np.bool_]  # (N,)
     luck: Floats  # (N,) of those present: this month's draw that settles ties between equals
     held_in: NDArray[np.int64]  # (neighborhoods + 1,)
+    # The last vote on rules, kept where somebody asked for it
+    vote: Matrix  # (N, 7) or, as usual, (0, 7): see VOTE
     # Ties
     indptr: NDArray[np.int64]  # (N + 1,)
     indices: NDArray[np.int32]  # (E,)
@@ -134,6 +136,19 @@ class State(NamedTuple):
     log: Annotated[NDArray[np.int32], 2]  # (rows, 4) month, code, subject, count
     logged: NDArray[np.int64]  # (1,) rows used
 
+
+#: What is kept of an agent's vote on rules: the columns of ``State.vote``. A row is 0 where an agent has no vote; what
+#: moved it are the terms of its leaning, see ``phases.reform``.
+VOTE = {
+    "for_it": "1 for it, -1 against, 0 without a vote",
+    "now": "decision weight by today's rules",
+    "then": "decision weight under the motion's rules",
+    "loss": "term of the weight that is lost (below 0) or won",
+    "openness": "term of openness to sharing power",
+    "belief": "term of belief in structural causes",
+    "pressure": "term of mobilized residents",
+}
+FOR_IT, WEIGHT_NOW, WEIGHT_THEN, BY_LOSS, BY_OPENNESS, BY_BELIEF, BY_PRESSURE = range(len(VOTE))
 
 #: What the log can say, in the order of its codes.
 LOG_CODES = (

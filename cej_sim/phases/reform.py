@@ -27,7 +27,20 @@ from cej_sim.draws import BALLOT, uniform
 from cej_sim.forms import copied, response, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.decide import table_weights
-from cej_sim.state import ACTION, MANDATE, MOTION_FAILED, MOTION_PASSED, RESIDENT
+from cej_sim.state import (
+    ACTION,
+    BY_BELIEF,
+    BY_LOSS,
+    BY_OPENNESS,
+    BY_PRESSURE,
+    FOR_IT,
+    MANDATE,
+    MOTION_FAILED,
+    MOTION_PASSED,
+    RESIDENT,
+    WEIGHT_NOW,
+    WEIGHT_THEN,
+)
 
 ANY_MEMBER, RESIDENTS_ONLY = range(2)
 ANYTHING, NO_VOTES, NOTHING = range(3)
@@ -117,16 +130,60 @@ def mandate(
 
 
 @kernel
+def ballot(key, event, rules, K, kind, draw_id, mobilized, openness, belief, weight, then, vote):
+    """Who is for a motion: returns all weights that vote, and those that are for it.
+
+    ``then`` are the weights under the motion's rules. Where ``vote`` has rows, it receives how each agent voted and
+    what moved it (``state.VOTE``): a row of zeros for those who have no vote.
+    """
+    acting, residents = 0.0, 0.0
+    for i in range(kind.size):
+        if kind[i] == RESIDENT:
+            residents += 1.0
+            if mobilized[i]:
+                acting += 1.0
+    pressure = rules.mechanisms_popular_pressure * 1.2 * min(1.0, 4.0 * acting / residents)
+    total, in_favor = 0.0, 0.0
+    for i in range(kind.size):
+        if i < vote.shape[0]:
+            for column in range(vote.shape[1]):
+                vote[i, column] = 0.0
+        if weight[i] <= 0.0:
+            continue
+        loss = (weight[i] - then[i]) / max(weight[i], then[i])
+        believed = 0.0
+        for k in range(K):
+            believed += belief[i, k] / K
+        by_loss = rules.mechanisms_power_loss * 1.2 * loss * (1.0 - 0.7 * openness[i])
+        by_openness = 0.8 * (openness[i] - 0.4)
+        by_belief = 0.6 * (believed - 0.4)
+        z = -0.25 - by_loss + by_openness + by_belief + pressure
+        total += weight[i]
+        for_it = uniform(key, draw_id[i], event, BALLOT) < response(4.0 * z, rules.coefficients_response_form)
+        if for_it:
+            in_favor += weight[i]
+        if i < vote.shape[0]:
+            vote[i, FOR_IT] = 1.0 if for_it else -1.0
+            vote[i, WEIGHT_NOW] = weight[i]
+            vote[i, WEIGHT_THEN] = then[i]
+            vote[i, BY_LOSS] = -by_loss
+            vote[i, BY_OPENNESS] = by_openness
+            vote[i, BY_BELIEF] = by_belief
+            vote[i, BY_PRESSURE] = pressure
+    return total, in_favor
+
+
+@kernel
 def reform(
     key, month, rules, rules_flat, sets, votes_first, votes_last, c, K, backbone,
     event_month, event_motion, event_id, event_field, event_value, event_done,
-    kind, draw_id, member, present, mobilized, voice, luck, openness, belief, x, weight, score, pool, chosen,
+    kind, draw_id, member, present, mobilized, voice, luck, openness, belief, x, weight, score, pool, chosen, vote,
     table_start, table_agents, table_share, table_decided, decision, budget_origin, log, logged,
 ):  # fmt: skip
     """Put a motion to the vote, and change the rules if it passes.
 
     ``votes_first`` to ``votes_last`` are the positions of the vote rules in ``rules_flat``; score and pool are
-    scratch.
+    scratch; ``vote`` keeps who voted how, where it has rows.
     """
     c.motion_clock += 1.0
     if c.motion_clock < rules.reform_motion_every or rules.reform_motions_about == NOTHING:
@@ -181,31 +238,7 @@ def reform(
     for p in range(kept.size):
         rules_flat[p] = kept[p]
 
-    acting, residents = 0.0, 0.0
-    for i in range(kind.size):
-        if kind[i] == RESIDENT:
-            residents += 1.0
-            if mobilized[i]:
-                acting += 1.0
-    pressure = rules.mechanisms_popular_pressure * 1.2 * min(1.0, 4.0 * acting / residents)
-    total, in_favor = 0.0, 0.0
-    for i in range(kind.size):
-        if weight[i] <= 0.0:
-            continue
-        loss = (weight[i] - score[i]) / max(weight[i], score[i])
-        believed = 0.0
-        for k in range(K):
-            believed += belief[i, k] / K
-        z = (
-            -0.25
-            - rules.mechanisms_power_loss * 1.2 * loss * (1.0 - 0.7 * openness[i])
-            + 0.8 * (openness[i] - 0.4)
-            + 0.6 * (believed - 0.4)
-            + pressure
-        )
-        total += weight[i]
-        if uniform(key, draw_id[i], event, BALLOT) < response(4.0 * z, rules.coefficients_response_form):
-            in_favor += weight[i]
+    total, in_favor = ballot(key, event, rules, K, kind, draw_id, mobilized, openness, belief, weight, score, vote)
     if in_favor >= rules.reform_motion_threshold * total - 1e-12:
         for row in range(first_row, last_row):
             put_into_force(row, K, rules_flat, sets, event_field, event_value, decision, budget_origin)

@@ -1,0 +1,99 @@
+"""A served room and a real Chromium for tests that need to see the page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Set where a browser must be there: then its absence is a failure, and not a skipped test.
+REQUIRED = "CEJ_SIM_BROWSER"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+
+
+def chromium() -> str | None:
+    """The path of a Chromium; None where there is none.
+
+    Raises:
+        RuntimeError: If there is none where one must be.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None and os.environ.get(REQUIRED):
+        raise RuntimeError(f"{REQUIRED} is set, and there is no chromium")
+    return found
+
+
+@contextmanager
+def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address and process of ``cej-sim app``, once it answers."""
+    command = [sys.executable, "-m", "cej_sim", "app", "--no-browser", "--port", "0", *arguments]
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parent.parent)]))
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line + process.stdout.read()
+        address, until = found[0], time.monotonic() + 120
+        while True:
+            try:
+                with urllib.request.urlopen(f"{address}readyz", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                assert time.monotonic() < until, "the server does not answer"
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.1)
+        yield address, process
+        assert process.poll() in (None, -signal.SIGTERM), (
+            f"the server ended by itself ({process.returncode}): {process.stdout.read()}"
+        )
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def watched(page: object) -> list[str]:
+    """What goes wrong on a page from now on: errors, and requests that leave this computer."""
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))  # type: ignore[attr-defined]
+    page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)  # type: ignore[attr-defined]
+    page.on("request", lambda sent: None if local(sent.url) else wrong.append(f"request: {sent.url}"))  # type: ignore[attr-defined]
+    page.on("websocket", lambda opened: None if local(opened.url) else wrong.append(f"websocket: {opened.url}"))  # type: ignore[attr-defined]
+    return wrong
+
+
+def local(url: str) -> bool:
+    """Whether an address is one of this computer, or of none."""
+    return bool(re.match(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d+)?/|(data|blob|about):", url))
+
+
+def opened(page: object, address: str, wait: bool = True) -> None:
+    """Open the room on a page, and wait until its session answers and all runs are there."""
+    page.goto(address)  # type: ignore[attr-defined]
+    if wait:
+        ready(page)
+
+
+def ready(page: object) -> None:
+    """Wait until the page shows all runs of what its session says, and asks for nothing more."""
+    page.wait_for_function(  # type: ignore[attr-defined]
+        "window.CEJ && CEJ.room.here && CEJ.room.here.state && CEJ.bridge.state === 'open' && "
+        "document.getElementById('room').dataset.ready && CEJ.room.here.waiting === null",
+        timeout=60_000,
+    )

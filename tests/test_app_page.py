@@ -1,0 +1,469 @@
+"""The room in a real browser: everything a trainer does, two visitors, broken files, reloads and lost connections."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("solara", reason="the app is an extra")
+sync_api = pytest.importorskip("playwright.sync_api", reason="looks at the app in a browser")
+
+import browsers  # noqa: E402
+from browsers import opened, ready, served, watched  # noqa: E402
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        browsers.chromium() is None, reason="no chromium here: NOT TESTED IN A BROWSER (apt-get install chromium)"
+    ),
+]
+
+RESIDENTS = "governance.decide.votes.residents"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with served(folder=tmp_path_factory.mktemp("served")) as (found, _):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browsers.chromium(), args=browsers.ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens pages of new visitors; at the end none of them may have met an error or left this computer."""
+    contexts, pages = [], []
+
+    def open(where="", width=1280, height=720, wait=True, **more):
+        context = browser.new_context(viewport={"width": width, "height": height}, **more)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        contexts.append(context)
+        pages.append(watched(page))
+        page.wrong = pages[-1]
+        opened(page, address + where, wait)
+        return page
+
+    yield open
+    for context in contexts:
+        context.close()
+    assert [wrong for wrongs in pages for wrong in wrongs] == []
+
+
+def state(page):
+    return page.evaluate("CEJ.room.here.state")
+
+
+def payload(page):
+    return page.evaluate(
+        """() => { const { sides, runs, seed } = CEJ.room.here.payload;
+                   return { sides: sides.map((side) => side.name), runs, seed }; }"""
+    )
+
+
+def ask(page, type, **more):
+    """What a panel asks of the session, without the panel."""
+    page.evaluate("([type, more]) => { CEJ.room.here.ask(type, more); }", [type, more])
+
+
+def run(page, text, side=1):
+    ask(page, "run_yaml", yaml=f"schema_version: 1\n{text}\n", side=side)
+    name = re.search(r"name: (\w+)", text)[1]
+    page.wait_for_function(f"CEJ.room.here.payload.sides[{side}].name === '{name}'")
+    ready(page)
+
+
+def past(page, months):
+    return page.evaluate(
+        """(months) => { const { sides, metrics } = CEJ.room.here.payload;
+                         return [...CEJ.decodeAll(sides[1]).metrics.slice(0, (months + 1) * metrics.length)]; }""",
+        months,
+    )
+
+
+def panel(page, name):
+    page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def lever(page, path):
+    return page.locator(f".cej-lever[data-path='{path}']").first
+
+
+def open_group(page, text):
+    page.locator(".cej-group > summary", has_text=text).click()
+
+
+def test_the_room_opens_with_two_tables_playing(visit):
+    page = visit()
+    assert page.title() == "Who has say?"
+    assert payload(page)["sides"] == ["collective_impact", "community_led"]
+    assert payload(page)["runs"] == 30
+    page.wait_for_function("CEJ.room.here.player.month() >= 3")
+    page.wait_for_function("CEJ.room.here.player.month() === 12")
+    time.sleep(1.5)
+    assert page.evaluate("CEJ.room.here.player.month()") == 12
+
+
+def test_a_lever_moved_by_keyboard_changes_its_side(visit):
+    page = visit()
+    page.keyboard.press("l")
+    open_group(page, "What is decided")
+    slider = lever(page, RESIDENTS).get_by_role("slider")
+    assert slider.get_attribute("aria-valuetext").replace("\u202f", "") == "50%"
+    slider.focus()
+    for _ in range(7):
+        slider.press("ArrowRight")
+    ready(page)
+    page.wait_for_function(f"CEJ.room.here.state.sides[1].values['{RESIDENTS}'] === 0.57")
+    ready(page)
+    assert state(page)["sides"][0]["values"][RESIDENTS] == 0.1
+    assert lever(page, RESIDENTS).evaluate("node => node.classList.contains('is-changed')")
+    lever(page, RESIDENTS).get_by_role("button", name=re.compile("back to what the file says")).click()
+    page.wait_for_function("Object.keys(CEJ.room.here.state.sides[1].base).length === 0")
+
+
+def test_levers_have_choices_switches_bounds_and_sources(visit):
+    page = visit()
+    panel(page, "Levers")
+    open_group(page, "Who is at the table")
+    box = lever(page, "governance.convene.invitation")
+    assert box.get_by_role("combobox").count() == 1
+    box.get_by_role("combobox").select_option("by_lot")
+    page.wait_for_function("CEJ.room.here.state.sides[1].values['governance.convene.invitation'] === 'by_lot'")
+    seats = lever(page, "governance.convene.seats.residents")
+    seats.locator("summary").click()
+    assert "governance.convene.seats.residents" in seats.inner_text()
+    assert "Default" in seats.inner_text()
+    assert seats.locator(".cej-lever-mark").count() == 1
+
+
+def test_every_rule_is_a_lever_of_the_page(visit):
+    page = visit()
+    panel(page, "Levers")
+    shown = page.evaluate(
+        """() => { for (let i = 0; i < 3; i++) document.querySelectorAll('.cej-levers-body .cej-fold:not([open])')
+             .forEach((fold) => { fold.open = true; fold.dispatchEvent(new Event('toggle')); });
+           return [...document.querySelectorAll('.cej-lever')].map((node) => node.dataset.path); }"""
+    )
+    from cej_sim.scenario import PARAMETERS
+
+    assert sorted(shown) == sorted(PARAMETERS)
+    named = page.evaluate(
+        """() => [...document.querySelectorAll('.cej-lever input, .cej-lever select')].filter((input) =>
+             !(input.labels && input.labels.length) && !input.closest('[role=radiogroup]')).length"""
+    )
+    assert named == 0
+
+
+def test_budget_lines_add_to_the_whole(visit):
+    page = visit()
+    panel(page, "Levers")
+    open_group(page, "What is decided")
+    slider = lever(page, "governance.decide.budget.organizing").get_by_role("slider")
+    slider.focus()
+    for _ in range(3):
+        slider.press("PageUp")
+    ready(page)
+    shares = [line["share"] for line in state(page)["sides"][1]["budget"]]
+    assert sum(shares) == pytest.approx(1.0)
+    assert "together 100" in page.locator(".cej-budget-sum").inner_text().replace("\u202f", "")
+
+
+def test_a_principle_is_a_switch(visit):
+    page = visit()
+    panel(page, "Levers")
+    page.get_by_role("radio", name="A", exact=True).check(force=True)
+    switch = page.get_by_role("switch", name=re.compile("^2[.]"))
+    assert not switch.is_checked()
+    switch.check()
+    page.wait_for_function("CEJ.room.here.state.sides[0].principles['2'] === 'on'")
+    assert state(page)["sides"][0]["values"][RESIDENTS] == 0.5
+
+
+def test_presenter_mode_shows_six_levers_in_large_type(visit):
+    page = visit()
+    before = page.evaluate("parseFloat(getComputedStyle(document.querySelector('.cej-room-tab')).fontSize)")
+    page.keyboard.press("p")
+    page.keyboard.press("l")
+    page.wait_for_function("document.querySelectorAll('.cej-lever').length === 6")
+    assert (
+        page.evaluate("parseFloat(getComputedStyle(document.querySelector('.cej-room-tab')).fontSize)") > 1.2 * before
+    )
+
+
+def test_what_if_shows_who_votes_how_and_what_follows(visit):
+    page = visit()
+    page.evaluate("(CEJ.room.here.player.pause(), CEJ.room.here.player.goto(24), 0)")
+    page.keyboard.press("w")
+    page.wait_for_selector("text=After month 24")
+    page.get_by_role("button", name="Who would vote for it?").click()
+    page.wait_for_selector(".cej-vote-said")
+    assert re.search("Month 2[5-9]|Month 3", page.locator(".cej-vote-said").inner_text())
+    assert page.locator(".cej-vote-blocs tbody tr").count() == 4
+    page.locator(".cej-vote summary").click()
+    assert page.locator(".cej-vote-members tbody tr").count() > 10
+    before = past(page, 24)
+    page.get_by_role("button", name="Change it by mandate").click()
+    page.wait_for_function("CEJ.room.here.state.sides[1].events.length === 1")
+    ready(page)
+    assert payload(page)["sides"] == ["community_led", "community_led"]
+    assert past(page, 24) == before
+    assert page.evaluate("CEJ.room.here.player.month()") == 24
+
+
+def test_the_scenario_room_checks_runs_and_downloads(visit):
+    page = visit()
+    page.keyboard.press("e")
+    area = page.get_by_role("textbox", name="Text of the scenario")
+    page.wait_for_function("document.querySelector('.cej-editor-text').value.includes('community_led')")
+    page.wait_for_selector(".cej-editor-right")
+    area.fill(area.input_value().replace("facilitation", "facilitatoin"))
+    page.wait_for_selector(".cej-editor-gutter .is-wrong")
+    line = int(page.locator(".cej-editor-gutter .is-wrong").inner_text())
+    assert area.input_value().splitlines()[line - 1].strip().startswith("facilitatoin")
+    assert "did you mean facilitation?" in page.locator(".cej-editor-said").inner_text()
+    page.locator(".cej-editor-said button").click()
+    assert "facilitatoin" in page.evaluate(
+        "getSelection().toString() || (e => e.value.slice(e.selectionStart, e.selectionEnd))(document.activeElement)"
+    )
+    page.get_by_role("button", name="Run as B").click()
+    time.sleep(0.5)
+    assert payload(page)["sides"][1] == "community_led"
+    area.fill("schema_version: 1\nname: mine\nextends: community_led\nmonths: 36\n")
+    page.get_by_role("button", name="Run as B").click()
+    page.wait_for_function("CEJ.room.here.payload.sides[1].name === 'mine'")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert "extends: community_led" in Path(download.value.path()).read_text()
+
+
+def test_files_and_networks_are_taken_from_the_computer(visit, tmp_path):
+    page = visit()
+    page.keyboard.press("e")
+    page.wait_for_function("document.querySelector('.cej-editor-text').value.includes('community_led')")
+    (tmp_path / "ours.csv").write_text("source,target,weight\n" + "".join(f"o{i},o{(i + 1) % 9},1\n" for i in range(9)))
+    (tmp_path / "my.yaml").write_text("schema_version: 1\nname: uploaded\nextends: community_led\nmonths: 12\n")
+    (tmp_path / "page.html").write_text("<b>")
+    page.set_input_files("#scenario-file", [tmp_path / "my.yaml", tmp_path / "ours.csv"])
+    page.wait_for_selector("text=ours.csv")
+    page.get_by_role("button", name="name it in the text").click()
+    page.wait_for_selector(".cej-editor-right")
+    page.get_by_role("button", name="Run as B").click()
+    page.wait_for_function("CEJ.room.here.payload.sides[1].name === 'uploaded'")
+    kinds = page.evaluate("[...CEJ.decodeAll(CEJ.room.here.payload.sides[1].agents).kind]")
+    assert kinds.count(1) == 9
+    page.set_input_files("#scenario-file", [tmp_path / "page.html"])
+    page.wait_for_selector(".cej-room-notice:not([hidden])")
+    assert "a network is a file" in page.locator(".cej-room-notice").inner_text()
+
+
+def test_a_visitor_cannot_read_files(visit):
+    page = visit()
+    page.keyboard.press("e")
+    area = page.get_by_role("textbox", name="Text of the scenario")
+    for text in ("network:\n  file: /etc/passwd\n", "extends: ../../../etc/passwd\n", "extends: /etc/passwd.yaml\n"):
+        area.fill(f"schema_version: 1\n{text}")
+        page.wait_for_selector(".cej-editor-wrong")
+        shown = page.locator(".cej-editor-said").inner_text()
+        assert "root:" not in shown
+        assert "only a" in shown
+    up = "..%2f" * 8
+    for path in (
+        f"static/{up}etc/passwd",
+        f"static/assets/{up}etc/passwd",
+        f"_solara/cdn/{up}etc/passwd",
+        f"jupyter/nbextensions/{up}etc/passwd",
+        "static/public/room.py",
+        "room/x/..%2froom.py",
+        "resourcez",
+        "_solara/cdn/lodash@4.0.0/main.js",
+    ):
+        assert page.request.get(page.url.split("#")[0] + path).status in (404, 405), path
+
+
+def test_a_link_restores_everything_in_another_browser(visit):
+    page = visit()
+    ask(page, "set", side=0, values={RESIDENTS: 0.44})
+    ready(page)
+    ask(page, "seed", seed=77)
+    ready(page)
+    page.evaluate("(CEJ.room.here.player.pause(), CEJ.room.here.player.goto(31), 0)")
+    page.keyboard.press("4")
+    page.keyboard.press("s")
+    page.wait_for_function("location.hash.includes('month=31') && location.hash.includes('view=curves')")
+    link = page.locator("#share-link").input_value()
+    assert link == page.url
+    other = visit(link[link.index("#") :])
+    assert state(other)["sides"][0]["values"][RESIDENTS] == 0.44
+    assert (state(other)["seed"], payload(other)["seed"]) == (77, 77)
+    other.wait_for_function("CEJ.room.here.player.month() === 31")
+    assert other.evaluate("CEJ.room.here.player.view()") == "curves"
+    assert other.evaluate("CEJ.room.here.payloadText") == page.evaluate("CEJ.room.here.payloadText")
+
+
+def test_a_reload_brings_back_what_was_shown(visit):
+    page = visit()
+    run(page, "name: mine\nextends: hybrid\nmonths: 24")
+    page.reload()
+    ready(page)
+    assert payload(page)["sides"] == ["collective_impact", "mine"]
+
+
+@pytest.mark.parametrize(
+    "where", ["#a=/etc/passwd", "#nonsense", "#a=community_led&a.governance.decide.votes.residents=9", "#%00%ff"]
+)
+def test_a_broken_link_is_told_and_the_room_opens(visit, where):
+    page = visit(where)
+    page.wait_for_selector(".cej-room-notice:not([hidden])")
+    assert "link" in page.locator(".cej-room-notice").inner_text()
+    assert payload(page)["sides"] == ["collective_impact", "community_led"]
+
+
+def test_two_visitors_are_apart(visit):
+    one, other = visit(), visit()
+    ask(one, "set", side=1, values={RESIDENTS: 0.9})
+    ready(one)
+    assert state(other)["sides"][1]["values"][RESIDENTS] == 0.5
+    again = one.context.new_page()
+    again.goto(one.url.split("#")[0])
+    ready(again)
+    assert state(again)["sides"][1]["values"][RESIDENTS] == 0.5
+    assert state(one)["sides"][1]["values"][RESIDENTS] == 0.9
+
+
+def test_exports(visit):
+    page = visit()
+    run(page, "name: mine\nextends: hybrid\nmonths: 12")
+    page.keyboard.press("s")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture (PNG)").click()
+    content = Path(download.value.path()).read_bytes()
+    assert content.startswith(b"\x89PNG")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table (CSV)").click()
+    assert Path(download.value.path()).read_text().splitlines()[1].startswith("scenario,month,metric")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report (HTML)").click()
+    assert "<html" in Path(download.value.path()).read_text()
+
+
+def test_a_lost_connection_is_told_and_comes_back(visit):
+    page = visit()
+    ask(page, "set", side=1, values={RESIDENTS: 0.66})
+    ready(page)
+    page.context.set_offline(True)
+    page.evaluate("solara.debug.dropConnection()")
+    page.wait_for_selector(".cej-room-lost:not([hidden])")
+    assert "connection is lost" in page.locator(".cej-room-lost").inner_text()
+    month = page.evaluate("(CEJ.room.here.player.goto(50), CEJ.room.here.player.month())")
+    assert month == 50
+    page.context.set_offline(False)
+    page.wait_for_selector(".cej-room-lost", state="hidden", timeout=90_000)
+    ready(page)
+    assert state(page)["sides"][1]["values"][RESIDENTS] == 0.66
+    ask(page, "set", side=1, values={RESIDENTS: 0.67})
+    page.wait_for_function(f"CEJ.room.here.state.sides[1].values['{RESIDENTS}'] === 0.67")
+    page.wrong[:] = [one for one in page.wrong if "ERR_INTERNET_DISCONNECTED" not in one and "WebSocket" not in one]
+
+
+def test_a_server_that_was_started_anew_is_joined_again(browser, tmp_path):
+    with served(folder=tmp_path) as (address, first):
+        context = browser.new_context()
+        page = context.new_page()
+        opened(page, address)
+        ask(page, "set", side=1, values={RESIDENTS: 0.58})
+        ready(page)
+        port = re.search(r":(\d+)/", address)[1]
+        first.terminate()
+        first.wait(20)
+        page.wait_for_selector(".cej-room-lost:not([hidden])")
+        with served("--port", port, folder=tmp_path):
+            page.wait_for_selector(".cej-room-lost", state="hidden", timeout=120_000)
+            ready(page)
+            assert state(page)["sides"][1]["values"][RESIDENTS] == 0.58
+        context.close()
+
+
+def test_nothing_that_is_typed_becomes_part_of_the_page(visit):
+    page = visit()
+    evil = "<img src=x onerror=alert(1)>"
+    text = f'schema_version: 1\nname: mine\nlabel: "{evil}"\nextends: community_led\nmonths: 6\n'
+    page.evaluate("(yaml) => (CEJ.room.here.ask('run_yaml', {side: 1, yaml}), 0)", text)
+    page.wait_for_function("CEJ.room.here.payload.sides[1].name === 'mine'")
+    for name in ("4", "7", "l", "w", "e", "s"):
+        page.keyboard.press(name)
+        time.sleep(0.2)
+    assert page.locator("img[src=x]").count() == 0
+    assert evil in page.locator("#side-1").inner_text()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 720), (1920, 1080)])
+def test_the_page_fits_its_window(visit, width, height):
+    page = visit(width=width, height=height)
+    for name in ("l", "w", "e", "s"):
+        page.keyboard.press(name)
+        page.wait_for_selector(".cej-room-panel:not([hidden])")
+        time.sleep(0.2)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        box = page.locator(".cej-room-panel").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width + 1
+        stage = page.locator(".cej-room-stage").bounding_box()
+        # beside the player, or below it: never in front of it
+        assert box["x"] >= stage["x"] + stage["width"] - 1 or box["y"] >= stage["y"] + stage["height"] - 1
+    page.keyboard.press("Escape")
+    assert page.locator(".cej-room-panel").is_hidden()
+
+
+def test_every_control_has_a_name_for_screen_readers(visit):
+    page = visit()
+    nameless = """() => [...document.querySelectorAll('#room :is(button, input, select, textarea)')]
+      .filter((node) => node.offsetParent && !node.ariaLabel && !node.getAttribute('aria-labelledby') &&
+        !(node.labels && node.labels.length) && !node.textContent.trim() && !node.title)
+      .map((node) => node.outerHTML.slice(0, 90))"""
+    for name in ("l", "w", "e", "s"):
+        page.keyboard.press(name)
+        time.sleep(0.2)
+        assert page.evaluate(nameless) == []
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_another_page_cannot_open_the_connection(visit, address):
+    page = visit()
+    host = address.removeprefix("http://").rstrip("/")
+    answer = page.request.get(address, headers={"Host": "evil.example"})
+    assert answer.status == 421
+    import websockets.sync.client as client
+    from websockets.exceptions import WebSocketException
+
+    where = f"ws://{host}/jupyter/api/kernels/00000000-0000-4000-8000-000000000000/channels?session_id=x"
+    for origin in ("http://evil.example", None, f"http://{host}.evil.example"):
+        with pytest.raises((WebSocketException, OSError)):
+            client.connect(where, origin=origin, additional_headers={"Cookie": "solara-session-id=1"}).close()
+    with pytest.raises((WebSocketException, OSError)):
+        client.connect(where, origin=f"http://{host}").close()  # without a cookie of ours
+
+
+def test_files_that_were_named_open_and_nothing_is_written_beside_them(browser, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "schema_version: 1\nname: mine\nlabel: Our own\nextends: community_led\nmonths: 24\n"
+    )
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with served("mine.yaml", "hybrid", "--presenter", folder=tmp_path) as (address, _):
+        context = browser.new_context()
+        page = context.new_page()
+        opened(page, address)
+        assert payload(page)["sides"] == ["mine", "hybrid"]
+        assert page.evaluate("CEJ.room.here.presenter") is True
+        assert page.locator("#side-0 option").first.inner_text() == "Our own"
+        context.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
