@@ -312,7 +312,7 @@ def test_a_link_restores_everything_in_another_browser(visit):
 
 def test_a_reload_brings_back_what_was_shown(visit):
     page = visit()
-    run(page, "name: mine\nextends: hybrid\nmonths: 24")
+    run(page, "name: mine\nextends: community_led\nmonths: 24")
     page.reload()
     ready(page)
     assert payload(page)["sides"] == ["collective_impact", "mine"]
@@ -342,7 +342,7 @@ def test_two_visitors_are_apart(visit):
 
 def test_exports(visit):
     page = visit()
-    run(page, "name: mine\nextends: hybrid\nmonths: 12")
+    run(page, "name: mine\nextends: community_led\nmonths: 12")
     page.keyboard.press("s")
     with page.expect_download() as download:
         page.get_by_role("button", name="Picture (PNG)").click()

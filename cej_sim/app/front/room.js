@@ -313,7 +313,9 @@
       if (this.state) Object.assign(this.state, more);
       if ("month" in more && this.panels.whatif && this.panels.whatif.month) this.panels.whatif.month(more.month);
       clearTimeout(this.placeTimer);
-      this.placeTimer = setTimeout(() => { if (CEJ.bridge.state === "open") this.ask("place", { month: this.player.month(), ...("view" in more ? { view: more.view } : {}) }); }, 300);
+      this.placeTimer = setTimeout(() => {
+        if (CEJ.bridge.state === "open") this.ask("place", { month: this.player.month(), view: this.player.view() });
+      }, 300);
     }
 
     hear_failed({ text, id }) {
