@@ -328,6 +328,25 @@ def test_a_broken_link_is_told_and_the_room_opens(visit, where):
     assert payload(page)["sides"] == ["collective_impact", "community_led"]
 
 
+def test_a_story_leads_through_the_room(visit):
+    page = visit()
+    page.keyboard.press("g")
+    page.get_by_role("button", name="Begin").first.click()
+    page.wait_for_selector(".cej-story-next", timeout=180_000)
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    page.wait_for_selector(".cej-lever")
+    assert 1 <= page.locator(".cej-lever").count() <= 6
+    page.keyboard.press("g")
+    page.locator(".cej-story-next").click()
+    page.locator(".cej-story-body button").first.click()
+    page.locator(".cej-story-next").click()
+    before = page.evaluate("document.getElementById('room').dataset.shown")
+    page.wait_for_function(f"document.getElementById('room').dataset.shown !== '{before}'")
+    page.get_by_role("button", name="Leave the story").click()
+    page.wait_for_selector(".cej-story-card")
+
+
 def test_two_visitors_are_apart(visit):
     one, other = visit(), visit()
     ask(one, "set", side=1, values={RESIDENTS: 0.9})
