@@ -156,7 +156,7 @@ def numpy_phases(scenario: Scenario, months: int) -> float:
 
 
 def sweep_engine(scenario: Scenario, months: int) -> float:
-    """Runs of a sweep by one worker, populations, hashes, Parquet and ledger in it; time that passes, not processor's."""
+    """Runs of a sweep by one worker, populations, Parquet and ledger in it; the time that passes."""
     import engine
 
     from cej_sim.sweeps.design import Design, Factor
