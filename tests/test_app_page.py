@@ -319,7 +319,8 @@ def test_a_reload_brings_back_what_was_shown(visit):
 
 
 @pytest.mark.parametrize(
-    "where", ["#a=/etc/passwd", "#nonsense", "#a=community_led&a.governance.decide.votes.residents=9", "#%00%ff"]
+    "where",
+    ["#a=/etc/passwd", "#nonsense", "#a=community_led&a.governance.decide.votes.residents=9", "#%00%ff", "#a=%zz"],
 )
 def test_a_broken_link_is_told_and_the_room_opens(visit, where):
     page = visit(where)

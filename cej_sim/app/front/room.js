@@ -52,7 +52,7 @@
 
   CEJ.room = async function (root) {
     const base = root.dataset.base;
-    const wanted = decodeURIComponent(location.hash.slice(1)).length ? location.hash.slice(1) : "";
+    const wanted = location.hash.slice(1);
     const early = wanted ? Promise.resolve(null) : fetch(base + "/first.json").then((answer) => (answer.ok ? answer.text() : null)).catch(() => null);
     const start = await fetch(base + "/start.json").then((answer) => answer.json());
     const room = new Room(root, start, wanted);
