@@ -381,7 +381,7 @@ def survey() -> Iterator[str]:
 BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "verdicts": verdicts, "verdicts-short": verdicts_short, "where": where, "onesided": onesided, "shapley": shapley,
     "synergy": synergy, "conversions": conversions, "least-organizing": least_organizing, "hybrids": hybrids,
-    "findings": findings, "indiana": indiana, "side-by-side": side_by_side, "screening": screening, 
+    "findings": findings, "indiana": indiana, "side-by-side": side_by_side, "screening": screening,
     "survey": survey,
 }  # fmt: skip
 
