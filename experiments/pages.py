@@ -332,11 +332,11 @@ def side_by_side() -> Iterator[str]:
     """The verdicts under several sets of assumptions."""
     table = read("robustness/side_by_side.csv")
     titles = read("hypotheses/hypotheses.csv").set_index(["hypothesis", "setup"])["title"]
-    sides = [name.removeprefix("verdict_") for name in table if name.startswith("verdict_")]
+    sides = [name.removesuffix(": verdict") for name in table if name.endswith(": verdict")]
     rows = []
     for row in table.to_dict("records"):
         also = "" if row["setup"] == "main" else f" ({row['setup']})"
-        words = [row[f"verdict_{side}"] for side in sides]
+        words = [row[f"{side}: verdict"] for side in sides]
         rows.append(
             (
                 f"{row['hypothesis']} {titles[row['hypothesis'], row['setup']]}{also}",

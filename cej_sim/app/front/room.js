@@ -574,7 +574,7 @@
           this.storyLevers = story.levers;
           this.fewLevers();
           playing = CEJ.story(stage, { story, player: () => this.player, texts: this.start.texts, on: {
-            set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b })),
+            set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b, month: show.month })),
             veil: (hidden) => {
               this.root.classList.toggle("is-veiled", hidden);
               this.resized();
