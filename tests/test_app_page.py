@@ -301,7 +301,7 @@ def test_a_link_restores_everything_in_another_browser(visit):
     page.keyboard.press("s")
     page.wait_for_function("location.hash.includes('month=31') && location.hash.includes('view=curves')")
     link = page.locator("#share-link").input_value()
-    assert link == page.url
+    assert link == page.evaluate("location.href")
     other = visit(link[link.index("#") :])
     assert state(other)["sides"][0]["values"][RESIDENTS] == 0.44
     assert (state(other)["seed"], payload(other)["seed"]) == (77, 77)
@@ -312,7 +312,7 @@ def test_a_link_restores_everything_in_another_browser(visit):
 
 def test_a_reload_brings_back_what_was_shown(visit):
     page = visit()
-    run(page, "name: mine\nextends: hybrid\nmonths: 24")
+    run(page, "name: mine\nextends: community_led\nmonths: 24")
     page.reload()
     ready(page)
     assert payload(page)["sides"] == ["collective_impact", "mine"]
@@ -329,6 +329,25 @@ def test_a_broken_link_is_told_and_the_room_opens(visit, where):
     assert payload(page)["sides"] == ["collective_impact", "community_led"]
 
 
+def test_a_story_leads_through_the_room(visit):
+    page = visit()
+    page.keyboard.press("g")
+    page.get_by_role("button", name="Begin").first.click()
+    page.wait_for_selector(".cej-story-next", timeout=180_000)
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    page.wait_for_selector(".cej-lever")
+    assert 1 <= page.locator(".cej-lever").count() <= 6
+    page.keyboard.press("g")
+    page.locator(".cej-story-next").click()
+    page.locator(".cej-story-body button").first.click()
+    page.locator(".cej-story-next").click()
+    before = page.evaluate("document.getElementById('room').dataset.shown")
+    page.wait_for_function(f"document.getElementById('room').dataset.shown !== '{before}'")
+    page.get_by_role("button", name="Leave the story").click()
+    page.wait_for_selector(".cej-story-card")
+
+
 def test_two_visitors_are_apart(visit):
     one, other = visit(), visit()
     ask(one, "set", side=1, values={RESIDENTS: 0.9})
@@ -343,7 +362,7 @@ def test_two_visitors_are_apart(visit):
 
 def test_exports(visit):
     page = visit()
-    run(page, "name: mine\nextends: hybrid\nmonths: 12")
+    run(page, "name: mine\nextends: community_led\nmonths: 12")
     page.keyboard.press("s")
     with page.expect_download() as download:
         page.get_by_role("button", name="Picture (PNG)").click()

@@ -57,7 +57,8 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def in_small(name: str, folder: Path, runs: int) -> Path:
     """A design with an advocate's parameter sets and a few runs, beside no file that it needs."""
     text = (HERE / name).read_text(encoding="utf-8")
-    lines = [f"runs: {runs}" if line.startswith("runs:") else line for line in text.splitlines()]
+    kept = [line for line in text.splitlines() if not line.startswith("members:")]
+    lines = [f"runs: {runs}" if line.startswith("runs:") else line for line in kept]
     made = "\n".join(lines).replace("ensemble: true", "ensemble: advocate.csv") + "\n"
     made = made.replace("../hypotheses/", f"{(EXPERIMENTS / 'hypotheses').as_posix()}/")
     for side in ("advocate.csv", "critic.csv"):

@@ -80,6 +80,8 @@ def checked(out: str | Path) -> Path:
     text = str(out)
     if not text.strip():
         raise ExportError("there is no name; name a file, such as story.html")
+    if "\0" in text:
+        raise ExportError("this is not the name of a file; write letters and digits, such as story.html")
     path = Path(text)
     try:
         if path.is_dir():
@@ -95,8 +97,6 @@ def checked(out: str | Path) -> Path:
                 raise ExportError(f"{path} exists and is no page of cej-sim; name another file, or remove it first")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise ExportError(f"{path} cannot be written (permission denied); name another place")
-    except ValueError as error:
-        raise ExportError("this is not the name of a file; write letters and digits, such as story.html") from error
     except ExportError:
         raise
     except OSError as error:
@@ -160,8 +160,7 @@ def _page(story: Story, tried: Mapping[str, Tried], threads: int | None) -> tupl
 html, body {{ margin: 0; height: 100%; }}
 {front.style(front.STORY)}
 </style>
-<noscript><style>#story, .cej-page-bar nav {{ display: none !important; }}
-#sheet[hidden] {{ display: block !important; }} .cej-page {{ height: auto !important; }}</style></noscript>
+<script>{_ALIVE}</script>
 </head>
 <body>
 <div class="cej cej-page cej-page-veiled" id="page">
@@ -172,11 +171,12 @@ html, body {{ margin: 0; height: 100%; }}
 <button type="button" data-page="believe">{text("believe.title")}</button>
 </nav></header>
 <main>
-<noscript><p class="cej-sheet-honest">{text("export.noscript")}</p></noscript>
+<p class="cej-page-still cej-sheet-honest">{text("export.noscript")}</p>
 <section id="story" class="cej-page-story">
 <div class="cej-page-panel"></div><div class="cej-page-player"></div></section>
 <section id="sheet" class="cej-page-text" hidden>{sheet(story, plain, words)}</section>
-<section id="believe" class="cej-page-text" hidden>{believe.page(story.language)}</section>
+<section id="believe" class="cej-page-text" hidden>{believe.page(story.language)}
+{claims(story, plain, words)}</section>
 </main>
 </div>
 <script>
@@ -189,20 +189,26 @@ window.page = CEJ.storyPage(document.getElementById("page"), {front.as_script(gi
     return html, len(payloads)
 
 
+#: Until a script runs, and again if ours fails in an old browser, the sheet is what is seen.
+_ALIVE = (
+    'document.documentElement.className = "cej-alive";'
+    'window.onerror = function () { if (!window.page) document.documentElement.className = ""; };'
+)
+
 #: Nothing is loaded from anywhere, whatever a text of the story may hold.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 def _payloads(story: Story, threads: int | None) -> tuple[list[dict[str, Any]], list[int | None]]:
-    """The histories that steps show, each pair once, and for every step the place of its own."""
-    found: dict[tuple[str, str], int] = {}
+    """The histories that steps show, each once, and for every step the place of its own."""
+    found: dict[tuple[str, str, int], int] = {}
     payloads: list[dict[str, Any]] = []
     places: list[int | None] = []
     for step in story.steps:
         if step.show is None:
             places.append(None)
             continue
-        pair = (step.show.a, step.show.b)
+        pair = (step.show.a, step.show.b, step.show.month)
         if pair not in found:
             found[pair] = len(payloads)
             shown = history.show(
@@ -270,7 +276,7 @@ def sheet(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> s
             line = f"{'ABCDEF'[place]}. {escape(option['text'])}"
             line += f": {escape(option['often'])}" if option["often"] else ""
             lines.append(f"<li>{f'<strong>{line}</strong>' if place == guess['answer'] else line}</li>")
-        return f"<ul>{''.join(lines)}</ul>"
+        return f'<ul class="cej-sheet-answers">{"".join(lines)}</ul>'
 
     steps = []
     for number, step in enumerate(plain["steps"], start=1):
@@ -288,14 +294,9 @@ def sheet(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> s
 {entry("story.sheet.discuss", items(step["questions"]))}
 </dl></section>"""
         )
-    rows = "".join(
-        f"<tr><td>{escape(one['says'])}{_fragile(one, words)}</td><td>{escape(one['often'])}</td>"
-        f"<td>{escape(one['wide'])}</td></tr>"
-        for one in plain["claims"]
-    )
     before = "".join(f"<li>{text(f'story.sheet.before.{one}')}</li>" for one in ("open", "vote", "keys", "words"))
     made = text(
-        "export.made", version=__version__, seed=story.seed, history=story.run, runs=story.runs,
+        "export.made", version=__version__, seed=story.seed, run=story.run, runs=story.runs,
         sets=len(Ensemble.read()), illustration=words["believe.illustration"],
     )  # fmt: skip
     audience = f"<p><strong>{text('story.sheet.for')}:</strong> {escape(plain['for'])}</p>" if plain["for"] else ""
@@ -309,12 +310,26 @@ def sheet(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> s
 <h2>{text("story.sheet.before")}</h2><ul>{before}</ul>
 <h2>{text("story.sheet.steps")}</h2>
 {"".join(steps)}
-<h2>{text("story.sheet.cannot")}</h2>{believe.limits(story.language)}
-<h2>{text("story.claims")}</h2><p>{text("story.claims.hint", runs=story.runs)}</p>
-<table><thead><tr><th scope="col">{text("story.claims.says")}</th><th scope="col">{text("story.claims.model")}</th>
-<th scope="col">{text("story.claims.wide")}</th></tr></thead><tbody>{rows}</tbody></table>
+<h2>{text("story.sheet.cannot")}</h2><div class="cej-sheet-limits">{believe.limits(story.language)}</div>
 <p class="cej-sheet-foot">{made} {text("export.about")}</p>
 </article>"""
+
+
+def claims(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """What was computed for a story and how often it held, as a piece of HTML."""
+
+    def text(key: str, **values: object) -> str:
+        return escape(texts.fill(words[key], values))
+
+    rows = "".join(
+        f"<tr><td>{escape(one['says'])}{_fragile(one, words)}</td><td>{one['times']} / {one['runs']}</td>"
+        f"<td>{one['wide_times']} / {one['wide_runs']}</td></tr>"
+        for one in plain["claims"]
+    )
+    return f"""<article class="cej-believe cej-claims"><h2>{text("story.claims")}</h2>
+<p>{text("story.claims.hint", runs=story.runs)}</p>
+<table><thead><tr><th scope="col">{text("story.claims.says")}</th><th scope="col">{text("story.claims.model")}</th>
+<th scope="col">{text("story.claims.wide")}</th></tr></thead><tbody>{rows}</tbody></table></article>"""
 
 
 def _fragile(claim: Mapping[str, Any], words: Mapping[str, str]) -> str:

@@ -115,7 +115,9 @@ class Room:
         #: Also the sides of stories, which are not listed.
         self.offered = dict(self.listed)
         for name, story in self.stories.items():
-            self.offered |= {f"{name}.{side}": scenario for side, scenario in story.sides.items()}
+            for stage in filter(None, (step.show for step in story.steps)):
+                sides_shown = zip(filter(None, (stage.a, stage.b)), story.pair(stage), strict=True)
+                self.offered |= {f"{name}.{side}.{stage.month}": scenario for side, scenario in sides_shown}
         self.opening = Shown(tuple(Side(name) for name in sides))
         self.presenter = presenter
         self.language = language
@@ -405,9 +407,10 @@ class Session:
             raise RefusedError("there is no such story")
         sides = []
         for name in (message["a"], message.get("b") or ""):
-            if name and name not in story.sides:
-                raise RefusedError("the story has no such side")
-            sides += [Side(f"{story.name}.{name}")] if name else []
+            key = f"{story.name}.{name}.{message['month']}"
+            if name and key not in self.room.offered:
+                raise RefusedError("the story has no such side in this month")
+            sides += [Side(key)] if name else []
         self._take(replace(self.shown, sides=tuple(sides), seed=story.seed, run=story.run))
         self._tell(number)
 

@@ -285,6 +285,7 @@ class Doors:
             Route("/readyz", self.ready, methods=["GET"]),
             Route("/room/{version}/{name}", self.file, methods=["GET"]),
             Route("/_solara/api/close/{kernel_id}", self.leave, methods=["POST"]),
+            Route("/jupyter/api/kernels/{kernel_id}", self.known, methods=["GET"]),
             WebSocketRoute("/jupyter/api/kernels/{kernel_id}/{name}", self.connect),
             Mount("/_solara/cdn", app=Kept(StaticFiles(directory=self.assets, follow_symlink=False))),
             Mount("/jupyter/nbextensions", app=Extensions()),
@@ -301,6 +302,12 @@ class Doors:
         from starlette.responses import PlainTextResponse
 
         return PlainTextResponse("ready")
+
+    async def known(self, request: Any) -> Any:
+        """What a browser asks before it connects again; whether there is such a session shows when it does."""
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"id": request.path_params["kernel_id"], "name": "room", "execution_state": "idle"})
 
     async def page(self, request: Any) -> Any:
         """The page: what is seen first is ours and needs no script; Solara's scripts follow."""

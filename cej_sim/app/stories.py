@@ -81,11 +81,15 @@ class Check:
         side: Of which side it is said.
         metric: A metric, or ``everything``; "" where ``event`` says what is meant.
         event: An event of the log that is to have happened by the month.
+        happened: Whether the event is to have happened, or is not to.
         month: When.
         above, below: Bounds of the metric in that month; NaN where there is none.
         against: The side with which it is compared, or "".
-        direction: ``higher``, ``lower`` or ``same`` than ``against``; "" without it.
-        by: By how much at least, in the metric's unit.
+        direction: ``higher``, ``lower`` or ``same`` than ``against``, for an event ``sooner`` or ``same``; ``highest``
+            or ``lowest`` of itself and ``rivals``; "" without any.
+        rivals: The other sides among which it is to be the highest or lowest.
+        by: By how much at least, or how little at most where it is to be the same, in the metric's unit.
+        up_to: By how much at most; NaN where there is no such bound.
         least, most: In how many of 100 runs it is claimed to hold, at least and at most; NaN where nothing is claimed.
         place: Where it stands in the file.
     """
@@ -95,12 +99,15 @@ class Check:
     side: str
     metric: str
     event: str
+    happened: bool
     month: int
     above: float
     below: float
     against: str
     direction: str
+    rivals: tuple[str, ...]
     by: float
+    up_to: float
     least: float
     most: float
     place: Place
@@ -193,8 +200,17 @@ class Story:
     path: Path
 
     def pair(self, stage: Stage) -> list[Scenario]:
-        """The scenarios that a stage shows, one or two."""
-        return [self.sides[name] for name in (stage.a, stage.b) if name]
+        """The scenarios that a stage shows, one or two.
+
+        They end where the stage stops, so that no curve tells the end of the story before the room has guessed it.
+        """
+        return [_until(self.sides[name], stage.month) for name in (stage.a, stage.b) if name]
+
+
+def _until(scenario: Scenario, month: int) -> Scenario:
+    """A scenario that ends in a month (at least the first)."""
+    events = tuple(event for event in scenario.events if event.month <= max(month, 1))
+    return replace(scenario, months=max(month, 1), events=events)
 
 
 # Where stories are
@@ -284,13 +300,18 @@ def _shape() -> Section:
             "side": word,
             "metric": Leaf(choice("metric", (*NAMES, EVERYTHING), "Metric", "Of what.")),
             "event": Leaf(choice("event", EVENTS, "Event", "Of the log.")),
+            "happened": Leaf(switch("happened", True, "Happened", "Or not.")),
             "month": month,
             "above": number("above", -1e6, 1e6),
             "below": number("below", -1e6, 1e6),
             "higher_than": word,
             "lower_than": word,
+            "sooner_than": word,
             "same_as": word,
+            "highest_of": Series(word, low=2, high=6),
+            "lowest_of": Series(word, low=2, high=6),
             "by": number("by", 0.0, 1e6),
+            "up_to": number("up_to", 0.0, 1e6),
             "least": whole("least", 0, 100),
             "most": whole("most", 0, 100),
         },
@@ -365,6 +386,7 @@ _TYPED = re.compile(
 
 #: What stands in a text for something that a check gave: ``{name}``, ``{name.value}`` ...
 _GIVEN = re.compile(r"\{([^{}]*)\}")
+_VERSUS = ("higher_than", "lower_than", "sooner_than", "same_as", "highest_of", "lowest_of")
 PARTS = ("value", "against", "difference", "times", "wide")
 
 
@@ -481,35 +503,53 @@ class _Making:
         """A check."""
         given = self.given
         side = self.named(f"{path}.side", sides, "side")
-        versus = [key for key in ("higher_than", "lower_than", "same_as") if f"{path}.{key}" in given]
+        versus = [key for key in _VERSUS if f"{path}.{key}" in given]
+        among = next((f"{path}.{key}" for key in versus if key.endswith("_of")), "")
+        rivals = tuple(self.named(item, sides, "side") for item in self.items(among))
         bounds = [key for key in ("above", "below") if f"{path}.{key}" in given]
         what = [key for key in ("metric", "event") if f"{path}.{key}" in given]
         metric = given.get(f"{path}.metric", "")
         if f"{path}.name" in given and f"{path}.month" in given:
             if len(what) != 1 and not {f"{path}.metric", f"{path}.event"} & {one.path for one in self.walk.problems}:
                 self.report(path, "say of what: write either metric: or event:")
-            if "event" in what and versus + bounds:
-                self.report(f"{path}.{(versus + bounds)[0]}", "an event happens or not by its month; remove this line")
+            odd = [key for key in versus + bounds if key not in ("sooner_than", "same_as")] if "event" in what else []
+            if odd:
+                self.report(
+                    f"{path}.{odd[0]}", "an event happens or not by its month; write sooner_than:, or remove this"
+                )
+            if "sooner_than" in versus and "metric" in what:
+                self.report(f"{path}.sooner_than", "only an event can be sooner; write event:, or higher_than:")
+            if f"{path}.happened" in given and ("metric" in what or versus):
+                self.report(f"{path}.happened", "this belongs to an event of one side; remove it")
             if "metric" in what and (len(versus) > 1 or not versus + bounds):
                 self.report(path, "say what holds: above: or below: a number, or one of higher_than:, lower_than:, "
                                   "same_as: a side")  # fmt: skip
         if metric == EVERYTHING and (versus != ["same_as"] or bounds):
             self.report(f"{path}.metric", "everything can only be the same; write same_as: and a side, or one metric")
-        against = self.named(f"{path}.{versus[0]}", sides, "side") if versus else ""
+        against = self.named(f"{path}.{versus[0]}", sides, "side") if versus and not rivals else ""
+        if rivals and side not in rivals:
+            self.report(among, f"{side} is not among them; add it")
+        rivals = tuple(name for name in rivals if name != side)
         if against and against == side:
             self.report(f"{path}.{versus[0]}", "this is the side itself; name the other one")
-        if f"{path}.by" in given and versus not in (["higher_than"], ["lower_than"]):
-            self.report(f"{path}.by", "this belongs to higher_than: or lower_than:; remove it")
+        for key, belongs in (
+            ("by", ("higher_than", "lower_than", "same_as")),
+            ("up_to", ("higher_than", "lower_than")),
+        ):
+            if f"{path}.{key}" in given and not set(versus) & set(belongs):
+                self.report(f"{path}.{key}", f"this belongs to {either([f'{one}:' for one in belongs])}; remove it")
         least, most = (float(given.get(f"{path}.{key}", math.nan)) for key in ("least", "most"))
         if least > most:
             self.report(f"{path}.least", "this is more than most:; swap the two")
         self.text(f"{path}.says", plain=True)
-        direction = {"higher_than": "higher", "lower_than": "lower", "same_as": "same"}[versus[0]] if versus else ""
+        direction = versus[0].partition("_")[0] if versus else ""
         return Check(
             name=given.get(f"{path}.name", ""), says=given.get(f"{path}.says", ""), side=side, metric=metric,
-            event=given.get(f"{path}.event", ""), month=given.get(f"{path}.month", 0),
+            event=given.get(f"{path}.event", ""), happened=given.get(f"{path}.happened", True),
+            month=given.get(f"{path}.month", 0), rivals=rivals,
             above=given.get(f"{path}.above", math.nan), below=given.get(f"{path}.below", math.nan), against=against,
-            direction=direction, by=given.get(f"{path}.by", 0.0), least=least, most=most,
+            direction=direction, by=given.get(f"{path}.by", 0.0), up_to=given.get(f"{path}.up_to", math.nan),
+            least=least, most=most,
             place=self.places.get(f"{path}.name", Place(self.walk.file)),
         )  # fmt: skip
 
@@ -582,9 +622,13 @@ class _Making:
 
     def reach(self, steps: Sequence[Step], checks: Sequence[Check], sides: Mapping[str, Scenario | None]) -> None:
         """Nothing is asked of a month that its side does not reach."""
-        asked = [(f"steps.{i}.show.month", step.show.month, (step.show.a, step.show.b))
-                 for i, step in enumerate(steps) if step.show]  # fmt: skip
-        asked += [(f"checks.{i}.month", one.month, (one.side, one.against)) for i, one in enumerate(checks)]
+        asked: list[tuple[str, int, tuple[str, ...]]] = []
+        for i, step in enumerate(steps):
+            if step.show:
+                asked.append((f"steps.{i}.show.month", step.show.month, (step.show.a, step.show.b)))
+        asked += [
+            (f"checks.{i}.month", one.month, (one.side, one.against, *one.rivals)) for i, one in enumerate(checks)
+        ]
         for path, month, names in asked:
             for side in filter(None, map(sides.get, names)):
                 if month > side.months:
@@ -678,7 +722,7 @@ def try_checks(
     runs = story.runs if runs is None else runs
     reach: dict[str, int] = {}
     for check in story.checks:
-        for name in filter(None, (check.side, check.against)):
+        for name in filter(None, (check.side, check.against, *check.rivals)):
             reach[name] = max(reach.get(name, 1), check.month)
     sets = [None, Ensemble.read()] if ensemble else [None]
     total, done = runs * len(reach) * len(sets), 0
@@ -723,10 +767,16 @@ def _run(
 def _judge(check: Check, sides: Mapping[str, _Rows]) -> tuple[int, int, float, float]:
     """In how many of how many runs a check held, and the means of both sides over these runs."""
     here, there = sides[check.side], sides.get(check.against)
+    rivals = [sides[name] for name in check.rivals]
     month, runs = check.month, len(here.months)
     if check.event:
-        held = here.happened[check.event] <= month
-        return int(held.sum()), runs, float(held.mean()), math.nan
+        when = np.minimum(here.happened[check.event], month + 1)
+        if there is None:
+            held = (when <= month) == check.happened
+            return int(held.sum()), runs, float((when <= month).mean()), math.nan
+        other = np.minimum(there.happened[check.event], month + 1)
+        held = when < other if check.direction == "sooner" else when == other
+        return int(held.sum()), runs, float((when <= month).mean()), float((other <= month).mean())
     if check.metric == EVERYTHING:
         assert there is not None
         same = (here.months[:, : month + 1] == there.months[:, : month + 1]).all(axis=(1, 2))
@@ -734,23 +784,28 @@ def _judge(check: Check, sides: Mapping[str, _Rows]) -> tuple[int, int, float, f
     place = NAMES.index(check.metric)
     values = here.months[:, month, place]
     others = there.months[:, month, place] if there is not None else np.full(runs, math.nan)
+    if rivals:
+        pick = np.max if check.direction == "highest" else np.min
+        others = pick([one.months[:, month, place] for one in rivals], axis=0)
     counted = np.ones(runs, bool)
     if not _BY_NAME[check.metric].outlives:
         counted &= here.alive[:, month]
-        if there is not None:
-            counted &= there.alive[:, month]
+        for one in [there, *rivals] if there is not None else rivals:
+            counted &= one.alive[:, month]
     held = counted.copy()
     if not math.isnan(check.above):
         held &= values > check.above
     if not math.isnan(check.below):
         held &= values < check.below
     more = values - others
-    if check.direction == "higher":
+    if check.direction in ("higher", "highest"):
         held &= (more > 1e-12) & (more >= check.by)
-    elif check.direction == "lower":
+    elif check.direction in ("lower", "lowest"):
         held &= (more < -1e-12) & (-more >= check.by)
     elif check.direction == "same":
-        held &= np.abs(more) <= 1e-12
+        held &= np.abs(more) <= max(check.by, 1e-12)
+    if not math.isnan(check.up_to):
+        held &= np.abs(more) < check.up_to
     if not counted.any():
         return 0, 0, math.nan, math.nan
     return int(held.sum()), int(counted.sum()), float(values[counted].mean()), float(others[counted].mean())
@@ -819,6 +874,10 @@ def told(story: Story, tried: Mapping[str, Tried], words: Mapping[str, str] | No
             "says": one.check.says,
             "often": put.often(one),
             "wide": put.wide(one),
+            "times": one.times,
+            "runs": one.runs,
+            "wide_times": one.wide_times,
+            "wide_runs": one.wide_runs,
             "fragile": one.fragile,
         }
         for name, one in tried.items()

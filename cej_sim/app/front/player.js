@@ -337,6 +337,7 @@
 
     /** Fit everything to the room that there is. */
     player.refit = function () {
+      if (!root.clientWidth || !root.clientHeight) return; // hidden: fitted when it is shown again
       root.classList.toggle("cej-presenter", Boolean(options.presenter));
       const width = root.clientWidth;
       root.classList.toggle("cej-narrow", width < 720);

@@ -313,7 +313,9 @@
       if (this.state) Object.assign(this.state, more);
       if ("month" in more && this.panels.whatif && this.panels.whatif.month) this.panels.whatif.month(more.month);
       clearTimeout(this.placeTimer);
-      this.placeTimer = setTimeout(() => { if (CEJ.bridge.state === "open") this.ask("place", { month: this.player.month(), ...("view" in more ? { view: more.view } : {}) }); }, 300);
+      this.placeTimer = setTimeout(() => {
+        if (CEJ.bridge.state === "open") this.ask("place", { month: this.player.month(), view: this.player.view() });
+      }, 300);
     }
 
     hear_failed({ text, id }) {
@@ -572,7 +574,7 @@
           this.storyLevers = story.levers;
           this.fewLevers();
           playing = CEJ.story(stage, { story, player: () => this.player, texts: this.start.texts, on: {
-            set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b })),
+            set: (show) => this.shownThen(this.ask("stage", { story: story.name, a: show.a, b: show.b, month: show.month })),
             veil: (hidden) => {
               this.root.classList.toggle("is-veiled", hidden);
               this.resized();

@@ -104,7 +104,7 @@
           el("span", { class: "cej-story-line" }, el("b", { class: "cej-story-letter" }, LETTERS[i]), el("span", null, option.text)),
           el("span", { class: "cej-story-two" },
             el("span", { class: "cej-story-meter cej-story-room" }, el("i", { style: { width: (100 * votes[n][i]) / sum + "%" } }), el("em", null, t("story.room", { count: votes[n][i] }))),
-            share === null ? null : el("span", { class: "cej-story-meter cej-story-model" }, el("i", { style: { width: 100 * share + "%" } }), el("em", null, t("story.model", { often: option.often })))));
+            share === null ? null : el("span", { class: "cej-story-meter cej-story-model" }, el("i", { style: { width: 100 * share + "%" } }), el("em", null, t("story.model", { times: option.times, runs: option.runs })))));
       }));
     }
 
@@ -208,12 +208,18 @@
       if (stage().kind === "end" && on.done) on.done();
     }
 
+    /** A page on or back: first within a text that is longer than its place, then to the next stage. */
+    function turn(by) {
+      const left = by > 0 ? body.scrollHeight - body.clientHeight - body.scrollTop : body.scrollTop;
+      if (left > 8 && getComputedStyle(body).overflowY === "auto") body.scrollBy({ top: by * 0.85 * body.clientHeight });
+      else go(by);
+    }
     function listen(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || root.closest("[hidden]") || document.querySelector("dialog[open]")) return;
       const field = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "range";
       const letter = event.key.length === 1 && !field ? LETTERS.indexOf(event.key.toUpperCase()) : -1;
-      if (event.key === "PageDown") go(1);
-      else if (event.key === "PageUp") go(-1);
+      if (event.key === "PageDown") turn(1);
+      else if (event.key === "PageUp") turn(-1);
       else if (stage().kind === "ask" && letter >= 0 && letter < step().guess.options.length) vote(letter, event.shiftKey ? -1 : 1);
       else return;
       event.preventDefault();
