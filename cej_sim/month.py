@@ -131,7 +131,7 @@ def run_months(s, events, key, start, out):
                 key, month, rules, c, K,
                 kind, active, paid, affected, neighborhood, draw_id, barrier,
                 x, agency, trust, engagement, grievance,
-                member, present, came, leader, score, pool, offered, held_in,
+                member, present, came, leader, score, pool, luck, offered, held_in,
                 indptr, indices, tie,
                 table_start, table_agents, table_residents, table_institutions, table_decided,
                 decision, spend, log, logged,
@@ -139,14 +139,15 @@ def run_months(s, events, key, start, out):
         else:
             fund.disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided)
         deliberate.deliberate(
-            key, month, rules, c, tables, kind, active, table, draw_id, member, present, voice, luck,
+            rules, c, tables, kind, active, table, member, present, voice,
             resources, skill, agency, openness,
             x, x0, x_next, origin, origin_next, indptr, indices, tie,
         )  # fmt: skip
         if c.alive == 1.0:
             decide.decide(
-                rules, c, K, backbone,
-                kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, offered,
+                key, month, rules, c, K, backbone,
+                draw_id, kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget,
+                offered,
                 table_start, table_agents, table_share, table_speed, table_decided, targets,
                 decision, budget_origin, commitment, spend,
             )  # fmt: skip

@@ -310,21 +310,23 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
 
     member = flags()
     member[backbone] = True
+    x_next = np.zeros_like(x0)
+    score, pool, luck = x_next.reshape(-1)[: 3 * n].reshape(3, n)
     log_rows = 64 + scenario.months * (16 + 2 * K + tables) + 24 * institutions
     return State(
         kind=kind, active=active, paid=paid, affected=affected, group=group, neighborhood=neighborhood, table=table,
         home=home,
         perm=perm, draw_id=draw_id, exposure=exposure, barrier=barrier, mission=mission, stake=stake,
         threshold=threshold,
-        agency_base=agency.copy(), trust_base=trust.copy(), x=x0.copy(), x0=x0, x_next=np.empty_like(x0), belief=belief,
+        agency_base=agency.copy(), trust_base=trust.copy(), x=x0.copy(), x0=x0, x_next=x_next, belief=belief,
         origin=(kind == RESIDENT).astype(float), origin_next=floats(n), agency=agency, consciousness=consciousness,
         skill=skill,
         trust=trust, openness=openness, resources=resources, fatigue=floats(n), grievance=floats(n),
         engagement=engagement,
         member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(),
         leader=flags(),
-        voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=floats(n), pool=floats(n), offered=flags(),
-        luck=floats(n),
+        voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=score, pool=pool, offered=flags(),
+        luck=luck,
         held_in=np.zeros(neighborhoods + 1, np.int64), vote=floats(0, len(VOTE)),
         indptr=ties.indptr, indices=ties.indices, tie=ties.weight,
         table_start=table_start, table_agents=table_agents, table_residents=table_residents,

@@ -61,7 +61,7 @@ class State(NamedTuple):
     # What they want and hold true
     x: Matrix  # (N, D) decision vector: K priorities (sum 1), strategy, L budget shares (sum 1)
     x0: Matrix  # (N, D) convictions that x is drawn back to
-    x_next: Matrix  # (N, D) scratch of deliberation
+    x_next: Matrix  # (N, D) scratch of deliberation, which lends its memory to score, pool and luck
     belief: Matrix  # (N, K) believed structural share of each issue
     origin: Floats  # (N,) part of x that came from residents' convictions
     origin_next: Floats  # (N,) scratch of deliberation
@@ -85,11 +85,11 @@ class State(NamedTuple):
     voice: Floats  # (N,) how much it is listened to, mean 1 over those present at a table
     weight: Floats  # (N,) decision weight over the agenda; sums to the shares of the tables that decide
     weight_budget: Floats  # (N,) the same over the budget
-    # Scratch
+    # Scratch; the three rows of numbers lie in the memory of x_next, so nothing in them outlives deliberation
     score: Floats  # (N,)
     pool: Floats  # (N,)
     offered: NDArray[np.bool_]  # (N,)
-    luck: Floats  # (N,) of those present: this month's draw that settles ties between equals
+    luck: Floats  # (N,) this month's draw that settles ties between equals, where a rule asks for it
     held_in: NDArray[np.int64]  # (neighborhoods + 1,)
     # The last vote on rules, kept where somebody asked for it
     vote: Matrix  # (N, 7) or, as usual, (0, 7): see VOTE

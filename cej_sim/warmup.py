@@ -68,6 +68,7 @@ def _arguments(state: State) -> dict[str, Any]:
     return {
         **state._asdict(), **numbers, "key": np.uint64(1), "applying": 0.0, "c": state.coalition[0],
         "rules": state.rules[0],
+        "pull": state.luck,
         "talked": state.offered, "chosen": state.offered, "sets": SETS, "row": np.zeros(len(METRICS)),
         "s": state, "events": events, "out": np.zeros((1, len(METRICS))),
         **{f"event_{name}": value for name, value in events._asdict().items() if name != "event"},

@@ -132,6 +132,7 @@ def do(
         "key": key, "month": month, "rules": rules, "c": c, "K": state.structural.size,
         "tables": state.table_share.size, "backbone": int(np.flatnonzero(state.kind == BACKBONE)[0]),
         "applying": applying(rules, c, month), "chosen": state.offered, "talked": state.offered,
+        "pull": state.luck,
         **_POSITIONS, **{name: getattr(events, field) for name, field in _EVENT_ARRAYS.items()},
     }  # fmt: skip
     compiled = callable_from_python(phase)

@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import POLICY, uniform
-from cej_sim.forms import clip, saturating, write_log
+from cej_sim.forms import clip, saturating, write_log, zeros
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.phases.evaluate import community_share
 from cej_sim.phases.serve import allocation
@@ -200,35 +200,38 @@ def advocate(
     fear = rules.mechanisms_fear * rules.advocate_fear * (1.0 - c.advocacy_skill)
     inside = rules.mechanisms_insiders * rules.coefficients_insiders * c.effect * (1.0 - fear)
 
-    means, acting = 0.0, 0.0
-    for i in range(n):
-        if active[i]:
-            means += resources[i] * (tables if kind[i] == BACKBONE else 1)
-        if mobilized[i] and kind[i] == RESIDENT:
-            acting += 1.0 / c.residents
+    part = zeros(K)
     for k in range(K):
-        part = allocation(rules, c, decision, commitment, k)
-        people, against, rivals, insiders = 0.0, 0.0, 0.0, 0.0
-        for i in range(n):
-            if not active[i]:
-                continue
-            if mobilized[i]:
-                people += agency[i] * (own * x[i, k] + (1.0 - own) * part)
-            weight = resources[i] * (tables if kind[i] == BACKBONE else 1)
-            against += weight * stake[i] * (1.0 if home[i] == k else 0.25) * (1.0 - openness[i])
-            if member[i] and present[i] and kind[i] != BACKBONE:
-                insiders += resources[i] * openness[i] * belief[i, k]
-            if kind[i] == INSTITUTION and home[i] == k:
-                rivals += resources[i] * (1.0 - openness[i])
-        if means > 0.0:
-            insiders /= means
-        inflow = (advocacy + data + allies + inside * insiders) * part
-        inflow += rules.mechanisms_people_power * 1.2 / c.residents * people
+        part[k] = allocation(rules, c, decision, commitment, k)
+    means, acting = 0.0, 0.0
+    people, against, rivals, insiders = zeros(K), zeros(K), zeros(K), zeros(K)
+    for i in range(n):
+        if not active[i]:
+            continue
+        weight = resources[i] * (tables if kind[i] == BACKBONE else 1)
+        means += weight
+        if mobilized[i]:
+            if kind[i] == RESIDENT:
+                acting += 1.0 / c.residents
+            for k in range(K):
+                people[k] += agency[i] * (own * x[i, k] + (1.0 - own) * part[k])
+        if stake[i] > 0.0:
+            for k in range(K):
+                against[k] += weight * stake[i] * (1.0 if home[i] == k else 0.25) * (1.0 - openness[i])
+        if member[i] and present[i] and kind[i] != BACKBONE:
+            for k in range(K):
+                insiders[k] += resources[i] * openness[i] * belief[i, k]
+        if kind[i] == INSTITUTION:
+            rivals[home[i]] += resources[i] * (1.0 - openness[i])
+    for k in range(K):
+        inside_k = insiders[k] / means if means > 0.0 else 0.0
+        inflow = (advocacy + data + allies + inside * inside_k) * part[k]
+        inflow += rules.mechanisms_people_power * 1.2 / c.residents * people[k]
         pressure[k] = 0.93 * pressure[k] + inflow * K / 6.0
         opposition[k] = (
-            rules.mechanisms_opposition * rules.coefficients_opposition * (against / means if means > 0.0 else 0.0)
+            rules.mechanisms_opposition * rules.coefficients_opposition * (against[k] / means if means > 0.0 else 0.0)
         )
-        opposition[k] += rules.advocate_rival * rivals / max(c.institutions, 1.0)
+        opposition[k] += rules.advocate_rival * rivals[k] / max(c.institutions, 1.0)
 
         lead = max(0.0, pressure[k] - opposition[k])
         if rules.coefficients_hazard_form == ABSOLUTE:

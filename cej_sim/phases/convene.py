@@ -45,7 +45,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.draws import ACCEPT, ATTEND, CALLS, INVITE, LAPSE, uniform, whole
+from cej_sim.draws import ACCEPT, ATTEND, CALLS, INVITE, LAPSE, fill, uniform, whole
 from cej_sim.forms import RESPONSE_FORMS, cutoff, distance, distance_to, response, saturating, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
@@ -238,6 +238,21 @@ def company(i, indptr, indices, tie, member, came):
 
 
 @kernel
+def pull_of_members(agreement, K, x, member, indptr, indices, tie, pull):
+    """How strongly members' ties draw each agent in, into ``pull`` (N,): looked at from the members, who are few."""
+    for i in range(pull.size):
+        pull[i] = 0.05
+    for j in range(pull.size):
+        if not member[j]:
+            continue
+        for e in range(indptr[j], indptr[j + 1]):
+            i = np.uint32(indices[e])
+            pull[i] += tie[e]
+            if agreement > 0.0:
+                pull[i] += tie[e] * agreement * (1.0 - distance(x, i, x, j, K))
+
+
+@kernel
 def elect(who, free, first, last, table_agents, kind, active, neighborhood, member, offered, score, held_in):
     """Offer seats one by one to the best candidate of the neighborhood with the fewest members of the kind."""
     none = held_in.size - 1
@@ -291,13 +306,14 @@ def convene(
     key, month, rules, c, K,
     kind, active, paid, affected, neighborhood, draw_id, barrier,
     x, agency, trust, engagement, grievance,
-    member, present, came, leader, score, pool, offered, held_in,
+    member, present, came, leader, score, pool, pull, offered, held_in,
     indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_decided,
     decision, spend, log, logged,
 ):  # fmt: skip
     """Offer free seats, settle who comes, and which tables have a quorum.
 
-    ``score`` and ``pool`` (N,) floats, ``offered`` (N,) bools and ``held_in`` (neighborhoods + 1,) are scratch.
+    ``score``, ``pool`` and ``pull`` (N,) floats, ``offered`` (N,) bools and ``held_in`` (neighborhoods + 1,) are
+    scratch.
     """
     n = kind.size
     tables = table_start.size - 1
@@ -315,6 +331,7 @@ def convene(
     left = 0
     no_quorum = 0
 
+    drawn = False
     for t in range(tables):
         first, last = table_start[t], table_start[t + 1]
         leaders = 0.0
@@ -336,29 +353,24 @@ def convene(
                 free = min(free, whole(key, 2 * t + who, month, CALLS, talks))
             if free <= 0:
                 continue
+            if not drawn:
+                fill(key, draw_id, month, INVITE, score)
+                if rule == BY_TIES:
+                    pull_of_members(rules.convene_agreement, K, x, member, indptr, indices, tie, pull)
+                drawn = True
             for a in range(first, last):
                 i = table_agents[a]
                 if kind[i] != who or not active[i] or member[i]:
                     continue
-                u = uniform(key, draw_id[i], month, INVITE)
                 if rule == BY_TIES:
-                    pull = 0.05
-                    for e in range(indptr[i], indptr[i + 1]):
-                        j = indices[e]
-                        if member[j]:
-                            pull += tie[e]
-                            if rules.convene_agreement > 0.0:
-                                pull += tie[e] * rules.convene_agreement * (1.0 - distance(x, i, x, j, K))
-                    score[i] = u * pull
+                    score[i] *= pull[i]
                 elif rule == BY_ELECTION:
                     backing = 0.05
                     for e in range(indptr[i], indptr[i + 1]):
                         j = indices[e]
                         if kind[j] == who and neighborhood[j] == neighborhood[i]:
                             backing += tie[e]
-                    score[i] = (0.25 + u) * backing * (0.2 + agency[i])
-                else:
-                    score[i] = u
+                    score[i] = (0.25 + score[i]) * backing * (0.2 + agency[i])
             if rule == BY_ELECTION:
                 elect(who, free, first, last, table_agents, kind, active, neighborhood, member, offered, score, held_in)
             else:

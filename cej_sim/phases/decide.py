@@ -48,6 +48,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
+from cej_sim.draws import TIES, fill
 from cej_sim.forms import clip, copied, distance, distance_to, saturating, zeros
 from cej_sim.parameters import Parameter, choice, count, mechanism
 from cej_sim.state import (
@@ -522,9 +523,16 @@ def even_splits(present, table_start, table_agents, table_share, table_decided):
 
 
 @kernel
+def draw_luck(key, month, rules, draw_id, luck):
+    """Settle who goes first among equals this month, where the rule asks."""
+    if rules.decide_rule == MAJORITY or rules.decide_rule == DELEGATED:
+        fill(key, draw_id, month, TIES, luck)
+
+
+@kernel
 def decide(
-    rules, c, K, backbone,
-    kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, chosen,
+    key, month, rules, c, K, backbone,
+    draw_id, kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, chosen,
     table_start, table_agents, table_share, table_speed, table_decided, targets,
     decision, budget_origin, commitment, spend,
 ):  # fmt: skip
@@ -535,6 +543,7 @@ def decide(
     c.hours_kept = min(1.0, 0.6 * rules.decide_meeting_hours / promised) if promised > 0.0 else 1.0
     left = rules.decide_meeting_hours - promised * c.hours_kept
 
+    draw_luck(key, month, rules, draw_id, luck)
     for i in range(kind.size):
         weight[i] = 0.0
         weight_budget[i] = 0.0

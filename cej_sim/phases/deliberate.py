@@ -27,7 +27,6 @@ import math
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.draws import TIES, uniform
 from cej_sim.parameters import Parameter, choice, mechanism
 from cej_sim.state import BACKBONE, RESIDENT
 
@@ -74,31 +73,64 @@ RULES = (
 )
 
 INERTIA = 0.6
+#: Entries of a decision vector that are added up side by side.
+BLOCK = 8
 
 
 @kernel
-def listen(i, own, radius, x, heard, active, present, voice, indptr, indices, tie, origin):
-    """Add up the views that agent i hears, weighted, into heard (D,); return their weight and mean idea origin.
+def listen(i, own, x, ear, indptr, indices, tie, origin, heard):
+    """Add up the views of all whom agent i is tied to and its own, weighted, into ``heard`` (D,).
 
-    ``own`` is the weight of its own view.
-    ``radius`` below 0 means everybody tied is heard.
+    ``own`` is the weight of its own view, ``ear`` (N,) what multiplies the tie to each other one. Eight entries are
+    added up at a time, which stay in the processor meanwhile; the last eight overlap those before.
+
+    Returns:
+        The sum of all weights, and the mean idea origin of what is heard.
     """
+    total = own
+    heard_origin = own * origin[i]
+    first, last = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
+    for e in range(first, last):
+        j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
+        w = tie[e] * ear[j]
+        total += w
+        heard_origin += w * origin[j]
+    for entry in range(0, heard.size, BLOCK):
+        d = np.uint32(min(entry, heard.size - BLOCK))
+        h0, h1, h2, h3 = own * x[i, d], own * x[i, d + 1], own * x[i, d + 2], own * x[i, d + 3]
+        h4, h5, h6, h7 = own * x[i, d + 4], own * x[i, d + 5], own * x[i, d + 6], own * x[i, d + 7]
+        for e in range(first, last):
+            j = np.uint32(indices[e])
+            w = tie[e] * ear[j]
+            h0 += w * x[j, d]
+            h1 += w * x[j, d + 1]
+            h2 += w * x[j, d + 2]
+            h3 += w * x[j, d + 3]
+            h4 += w * x[j, d + 4]
+            h5 += w * x[j, d + 5]
+            h6 += w * x[j, d + 6]
+            h7 += w * x[j, d + 7]
+        heard[d], heard[d + 1], heard[d + 2], heard[d + 3] = h0, h1, h2, h3
+        heard[d + 4], heard[d + 5], heard[d + 6], heard[d + 7] = h4, h5, h6, h7
+    return total, heard_origin / total
+
+
+@kernel
+def listen_near(i, own, radius, x, ear, indptr, indices, tie, origin, heard):
+    """The same, of those only whose decision vectors lie within the radius; a negative radius bounds nothing."""
     total = own
     heard_origin = own * origin[i]
     for d in range(heard.size):
         heard[d] = own * x[i, d]
-    here = present[i]
     for e in range(indptr[i], indptr[i + 1]):
-        j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
-        if not active[j]:
-            continue
+        j = np.uint32(indices[e])
         if radius >= 0.0:
             far = 0.0
             for d in range(heard.size):
                 far = max(far, abs(x[j, d] - x[i, d]))
             if far > radius + 1e-12:
                 continue
-        w = tie[e] * voice[j] if here and present[j] else tie[e]
+        w = tie[e] * ear[j]
         total += w
         heard_origin += w * origin[j]
         for d in range(heard.size):
@@ -129,11 +161,19 @@ def influence(
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
     n, width = x.shape
     heard = np.empty(width)
+    heard_at_meeting, heard_elsewhere = np.empty(n), np.empty(n)
+    for j in range(n):
+        heard_at_meeting[j] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
+        heard_elsewhere[j] = 1.0 if active[j] else 0.0
     for i in range(n):
         if not active[i]:
             continue
         own = float(tables) if kind[i] == BACKBONE else 1.0
-        total, heard_origin = listen(i, own, radius, x, heard, active, present, voice, indptr, indices, tie, origin)
+        ear = heard_at_meeting if present[i] else heard_elsewhere
+        if radius < 0.0 and width >= BLOCK:
+            total, heard_origin = listen(i, own, x, ear, indptr, indices, tie, origin, heard)
+        else:
+            total, heard_origin = listen_near(i, own, radius, x, ear, indptr, indices, tie, origin, heard)
         t = theta * (0.5 + 0.5 * openness[i])
         of_others, of_own = (1.0 - inertia) * t / total, (1.0 - inertia) * (1.0 - t)
         for d in range(width):
@@ -149,7 +189,7 @@ def influence(
 
 @kernel
 def deliberate(
-    key, month, rules, c, tables, kind, active, table, draw_id, member, present, voice, luck,
+    rules, c, tables, kind, active, table, member, present, voice,
     resources, skill, agency, openness,
     x, x0, x_next, origin, origin_next, indptr, indices, tie,
 ):  # fmt: skip
@@ -160,7 +200,6 @@ def deliberate(
         voice[i] = 1.0
         if present[i]:
             voice[i] = math.sqrt(resources[i]) * (0.2 + skill[i]) * agency[i]
-            luck[i] = uniform(key, draw_id[i], month, TIES)
             seats = tables if kind[i] == BACKBONE else 1
             total += seats * voice[i]
             there += seats

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import SIGNAL, uniform
-from cej_sim.forms import clip, saturating
+from cej_sim.forms import clip, saturating, zeros
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.state import EVALUATION, RESIDENT
 
@@ -80,12 +80,14 @@ def evaluate(key, month, rules, c, K, tables, kind, present, structural, belief,
     m = community_share(rules, c, kind, present)
     quality = saturating(spend[EVALUATION] / tables, 0.2)
     rate = rules.mechanisms_evaluation * 0.08 * quality
+    signal = zeros(K)
     for k in range(K):
         bias = rules.mechanisms_measurement_bias * rules.evaluate_official_bias
         official = structural[k] * (1.0 - bias) + 0.04 * (2.0 * uniform(key, k, month, SIGNAL) - 1.0)
         community = structural[k] + 0.12 * (2.0 * uniform(key, K + k, month, SIGNAL) - 1.0)
-        signal = (1.0 - m) * official + m * community
-        for i in range(kind.size):
-            if present[i]:
-                belief[i, k] = clip(belief[i, k] + rate * (signal - belief[i, k]), 0.0, 1.0)
+        signal[k] = (1.0 - m) * official + m * community
         fit[k] += rules.mechanisms_corrections * 0.03 * quality * (0.4 + 0.6 * m) * (1.0 - fit[k])
+    for i in range(kind.size):
+        if present[i]:
+            for k in range(K):
+                belief[i, k] = clip(belief[i, k] + rate * (signal[k] - belief[i, k]), 0.0, 1.0)

@@ -31,7 +31,7 @@ from __future__ import annotations
 import numpy as np
 
 from cej_sim.compiled import kernel
-from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, uniform, whole
+from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, fill, uniform, whole
 from cej_sim.forms import cutoff, saturating, write_log
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.state import (
@@ -133,6 +133,16 @@ RULES = (
 
 
 @kernel
+def ties_to_people(i, active, paid, indptr, indices, tie):
+    """Weight of all ties of agent i to unpaid active agents."""
+    total = 0.0
+    for e in range(indptr[i], indptr[i + 1]):
+        j = np.uint32(indices[e])
+        total += tie[e] if active[j] and not paid[j] else 0.0
+    return total
+
+
+@kernel
 def mobilize(
     gain,
     lift,
@@ -158,12 +168,7 @@ def mobilize(
     """
     n = active.size
     for i in range(n):
-        all_ties[i] = 0.0
-        if active[i] and not paid[i]:
-            for e in range(indptr[i], indptr[i + 1]):
-                j = np.uint32(indices[e])
-                if active[j] and not paid[j]:
-                    all_ties[i] += tie[e]
+        all_ties[i] = -1.0  # not added up yet; it is where nobody whom one knows acts, or one acts anyway
     for _ in range(4):
         for i in range(n):
             acting[i] = 0.0
@@ -175,8 +180,12 @@ def mobilize(
         for i in range(n):
             acts = False
             if active[i] and not paid[i] and gain > 0.0:
-                share = acting[i] / all_ties[i] if all_ties[i] > 0.0 else 0.0
                 needed = threshold[i] + tire * fatigue[i] - gain * lift * consciousness[i] * agency[i]
+                share = 0.0
+                if acting[i] > 0.0 and needed - 1e-12 > 0.0:
+                    if all_ties[i] < 0.0:
+                        all_ties[i] = ties_to_people(i, active, paid, indptr, indices, tie)
+                    share = acting[i] / all_ties[i] if all_ties[i] > 0.0 else 0.0
                 acts = share >= needed - 1e-12
             changed = changed or acts != mobilized[i]
             mobilized[i] = acts
@@ -204,8 +213,14 @@ def organize(
     work = min(spend[ORGANIZING], organizers) + rules.organize_outside * c.residents / 100.0
 
     gain = rules.mechanisms_one_to_ones
+    drawn = False
     for t in range(tables):
         talks = whole(key, t, month, ONE_TO_ONE, 12.0 * work / tables)
+        if talks <= 0:
+            continue
+        if not drawn:
+            fill(key, draw_id, month, ONE_TO_ONE, score)
+            drawn = True
         size = 0
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
@@ -213,8 +228,7 @@ def organize(
                 weight = 0.0
                 for k in range(K):
                     weight += exposure[i, k]
-                u = uniform(key, draw_id[i], month, ONE_TO_ONE)
-                score[i] = (1.0 - rules.organize_focus) * u + rules.organize_focus * weight / K
+                score[i] = (1.0 - rules.organize_focus) * score[i] + rules.organize_focus * weight / K
                 pool[size] = score[i]
                 size += 1
         cut, at_cut = cutoff(pool, size, talks)
@@ -259,7 +273,7 @@ def organize(
             doing = 0.3 + 0.7 * rules.mechanisms_learning_by_doing * c.tasks if present[i] else 0.0
             doing += 0.3 * (gain if asked else contact)
             chance = rules.coefficients_emergence * agency[i] * skill[i] * doing * (1.0 + 2.0 * training)
-            if uniform(key, draw_id[i], month, EMERGE) < chance:
+            if chance > 0.0 and uniform(key, draw_id[i], month, EMERGE) < chance:
                 leader[i] = True
                 emerged += 1
         if leader[i]:

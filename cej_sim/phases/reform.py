@@ -26,7 +26,7 @@ from cej_sim.compiled import kernel
 from cej_sim.draws import BALLOT, uniform
 from cej_sim.forms import copied, response, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
-from cej_sim.phases.decide import table_weights
+from cej_sim.phases.decide import draw_luck, table_weights
 from cej_sim.state import (
     ACTION,
     BY_BELIEF,
@@ -222,6 +222,7 @@ def reform(
     kept = copied(rules_flat)
     for row in range(first_row, last_row):
         rules_flat[event_field[row]] = event_value[row]
+    draw_luck(key, month, rules, draw_id, luck)
     own_then = 0.0
     for i in range(kind.size):
         score[i] = 0.0

@@ -36,7 +36,7 @@ from __future__ import annotations
 import math
 
 from cej_sim.compiled import kernel
-from cej_sim.draws import SERVICE, uniform, whole
+from cej_sim.draws import SERVICE, fill, whole
 from cej_sim.forms import clip, cutoff, saturating, write_log, zeros
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.state import ACTION, INSTITUTION, SERVICES_GREW
@@ -174,13 +174,18 @@ def serve(
     gain = rules.mechanisms_service_contact
     for i in range(kind.size):
         met[i] = False
+    drawn = False
     for t in range(tables):
         n = whole(key, t, month, SERVICE, 8.0 * rules.serve_recruit * programs / tables)
+        if n <= 0:
+            continue
+        if not drawn:
+            fill(key, draw_id, month, SERVICE, score)
+            drawn = True
         size = 0
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
             if active[i] and not paid[i]:
-                score[i] = uniform(key, draw_id[i], month, SERVICE)
                 pool[size] = score[i]
                 size += 1
         cut, at_cut = cutoff(pool, size, n)
