@@ -369,8 +369,10 @@ class Walk:
             part = shape.keys.get(key.text)
             if part is None:
                 self.report(key.place, here, lambda key=key, value=value: self.advice(key.text, value, path, shape))  # type: ignore[misc]
+                if isinstance(value, ScalarNode):
+                    continue
                 meant = nearest(key.text.strip().lower(), shape.keys, 0.8)
-                if meant and not isinstance(value, ScalarNode) and all(other.text != meant for other, _ in node.items):
+                if meant and all(other.text != meant for other, _ in node.items):
                     self.read(shape.keys[meant], value, f"{path}.{meant}".lstrip("."))
                 continue
             self.places[here] = value.place if isinstance(part, Leaf | Text) else key.place

@@ -143,16 +143,23 @@ def progress(title: str, things: str = "runs", every: float | None = None) -> It
 
     started = last = time.perf_counter()
     before: int | None = None
+    first: tuple[int, float] | None = None  # how many were done when, with the start of the engine behind us
 
     def line(done: int, total: int, failed: int = 0) -> None:
-        nonlocal last, before
+        nonlocal last, before, first
         now = time.perf_counter()
         before = done if before is None else before
-        if every is None or now - last < every or done == before:
+        if every is None or done == before:
             return
-        last, rate = now, (done - before) / (now - started)
+        first = first or (done, now)
+        if now - last < every:
+            return
+        last = now
         said = f", {failed} failed" if failed else ""
-        say(f"{done:,} of {total:,} {things}{said}, {per_time(rate)}, about {duration((total - done) / rate)} left")
+        if done > first[0]:
+            rate = (done - first[0]) / (now - first[1])
+            said += f", {per_time(rate)}, about {duration((total - done) / rate)} left"
+        say(f"{done:,} of {total:,} {things}{said}")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     say(f"{title} ...")

@@ -52,7 +52,6 @@ TAKEN = {
     "robustness/findings.csv": "robustness_findings/findings.csv",
     "robustness/indiana.csv": "indiana/findings.csv",
     "robustness/side_by_side.csv": "side_by_side/hypotheses.csv",
-    "sobol/sobol.csv": "sobol/analysis/sobol.csv",
     "hypotheses/verdicts.png": "hypotheses/analysis/figures/verdicts.png",
     "robustness/findings.png": "robustness_findings/findings.png",
     "robustness/indiana.png": "indiana/findings.png",
@@ -364,24 +363,6 @@ def screening() -> Iterator[str]:
     yield from rows_of(("", "number", "mean", *heads), rows, right=range(2, 3 + len(keys)))
 
 
-def sobol() -> Iterator[str]:
-    """What each number explains of the difference: alone, and together with others."""
-    table = read("sobol/sobol.csv")
-    between_ = table[~table["response"].isin(["collective_impact", "community_led"])]
-    keys = [("burden", 120), ("disparity_ratio", 120), ("policy_wins", 120), ("decision_share", 24)]
-    ranked = between_.groupby("label", sort=False)["ST"].mean().sort_values(ascending=False).index
-    by = between_.set_index(["label", "metric", "month"])
-    rows = []
-    for label in ranked:
-        cells = []
-        for metric, month in keys:
-            row = by.loc[(label, metric, month)]
-            cells.append(f"{row['S1']:.2f} / {row['ST']:.2f} [{row['ST_low']:.2f}, {row['ST_high']:.2f}]")
-        rows.append((label, *cells))
-    heads = [f"{label_of(metric_of(metric))}, {month}" for metric, month in keys]
-    yield from rows_of(("number", *heads), rows, right=range(1, 1 + len(keys)))
-
-
 # Instruments
 
 
@@ -400,7 +381,7 @@ def survey() -> Iterator[str]:
 BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "verdicts": verdicts, "verdicts-short": verdicts_short, "where": where, "onesided": onesided, "shapley": shapley,
     "synergy": synergy, "conversions": conversions, "least-organizing": least_organizing, "hybrids": hybrids,
-    "findings": findings, "indiana": indiana, "side-by-side": side_by_side, "screening": screening, "sobol": sobol,
+    "findings": findings, "indiana": indiana, "side-by-side": side_by_side, "screening": screening,
     "survey": survey,
 }  # fmt: skip
 

@@ -95,5 +95,5 @@ def ready(page: object) -> None:
     page.wait_for_function(  # type: ignore[attr-defined]
         "window.CEJ && CEJ.room.here && CEJ.room.here.state && CEJ.bridge.state === 'open' && "
         "document.getElementById('room').dataset.ready && CEJ.room.here.waiting === null",
-        timeout=60_000,
+        timeout=120_000,
     )

@@ -191,3 +191,14 @@ def test_only_this_computer_is_answered():
         assert asyncio.run(ask(host))[0]["status"] == 421
         assert asyncio.run(ask(host, kind="websocket"))[0] == {"type": "websocket.close", "code": 1008}
     assert asyncio.run(ask(b"coalition.example", local=False))[0]["status"] == 200
+
+
+def test_whoever_waits_for_the_first_compilation_is_told(monkeypatch, capsys):
+    def stop(*_):
+        raise server.ServerError("enough")
+
+    monkeypatch.setattr("cej_sim.warmup.is_compiled", lambda: False)
+    monkeypatch.setattr(server, "_application", stop)
+    with pytest.raises(server.ServerError, match="enough"):
+        server.serve({}, ["collective_impact"], port=0, browser=False)
+    assert "Compiling" in capsys.readouterr().err

@@ -40,10 +40,11 @@ steps:
     stop: Here.
     surprise: More say {right}, on average {right.value} against {right.against}.
     exceptions: [Sometimes not.]
-    questions: [And here?]
+    questions: ["And here? Trust is {trusted.value}."]
 checks:
   - {name: left, says: More say on the left, side: ci, metric: decision_share, month: 12, higher_than: led}
   - {name: right, says: More say on the right, side: led, metric: decision_share, month: 12, higher_than: ci, least: 80}
+  - {name: trusted, says: There is some trust, side: led, metric: trust, month: 12, above: 0}
 """
 
 ALL = tuple(stories.shipped())
@@ -141,6 +142,7 @@ def test_a_side_may_be_a_file_beside_the_story(tmp_path):
         ("{a: ci,", "{a: cj,", 20, "there is no side cj; there are: ci, led"),
         ("month: 12}\n    stop", "month: 13}\n    stop", 20, "ci ends in month 12; write less"),
         ("{right.value}", "{right.values}", 22, "a check has no values; write {right} or {right.value}"),
+        ("{right}, on", "{trusted.against}, on", 22, "this check compares with no other side"),
         ("{right},", "{rihgt},", 22, "there is no check rihgt; did you mean {right}?"),
         ("More say {right},", "More say in 83 of 100 runs,", 22, "83 of 100 runs is typed; the program counts"),
         ("Look at both.", "Half, or 50%.", 13, "50% is typed"),
@@ -157,7 +159,7 @@ def test_a_side_may_be_a_file_beside_the_story(tmp_path):
         ("name: right, says", "name: left, says", 27, "is the name of two items"),
         ("least: 80", "least: 120", 27, "100"),
         ("view: tables, begin: 0", "view: tables, begin: 13", 20, "this lies after month 12"),
-        ("story: small\n", "story: small\nlevers: [governance.decide.vote.residents]\n", 4, "decide.votes.residents"),
+        ("story: small\n", "story: small\nlevers: [governance.decide.vote.residents]\n", 3, "decide.votes.residents"),
         ("schema_version: 1", "schema_version: 1\nlanguage: fr", 2, "write one of: en, es"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ _SORTS = {
 }
 
 #: What the model cannot tell, in the order in which it is said.
-LIMITS = ("place", "approach", "size", "precision", "people", "conduct", "real", "built_in")
+LIMITS = ("place", "approach", "size", "precision", "people", "conduct", "real", "built_in", "confirmed")
 
 
 @cache

@@ -131,11 +131,14 @@ def serve(
     Raises:
         ServerError: If it cannot be started.
     """
+    from cej_sim.talking import say_if_compiling
+
     lacking = missing()
     if lacking:
         raise ServerError(lacking)
     listening = bound(host, port)
     port = listening.getsockname()[1]
+    say_if_compiling()
     home = tempfile.mkdtemp(prefix="cej_sim-app-")
     try:
         application = _application(given, sides, host, presenter, Path(home), limits)

@@ -417,6 +417,7 @@ class _Making:
         given = self.given
         sides = {str(given.get(f"{path}.name", "")): self.side(path) for path in self.items("sides")}
         checks = [self.check(path, list(sides)) for path in self.items("checks")]
+        self.compared = {check.name for check in checks if check.against or check.rivals}
         self.names = [check.name for check in checks]
         steps = [self.step(path, sides) for path in self.items("steps")]
         for path in self.items("levers"):
@@ -616,6 +617,8 @@ class _Making:
                 near = nearest(name, self.names)
                 wanted = f"did you mean {{{near}}}?" if near else "add a check of this name"
                 self.report(path, f"there is no check {clean(name)}; {wanted}")
+            elif part in ("against", "difference") and name not in self.compared:
+                self.report(path, f"{clean(found[0])}: this check compares with no other side; write {{{name}.value}}")
             elif part and part not in PARTS:
                 self.report(path, f"a check has no {clean(part)}; write {{{name}}} or {{{name}.{PARTS[0]}}} "
                                   f"(also: {', '.join(PARTS[1:])})")  # fmt: skip

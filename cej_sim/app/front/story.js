@@ -113,7 +113,7 @@
     function claims() {
       return el("details", { class: "cej-story-claims" }, el("summary", null, t("story.claims")),
         el("p", null, t("story.claims.hint", { runs: story.runs })),
-        el("ul", null, story.claims.map((one) => el("li", null, one.says + ": ", el("b", null, one.often), one.wide ? "; " + one.wide : "", one.fragile ? " (" + t("story.claims.fragile") + ")" : "", "."))));
+        el("ul", null, story.claims.map((one) => el("li", null, one.says + ": ", el("b", null, one.often), ". ", one.wide ? t("story.wide", { often: one.wide }) : "", one.fragile ? " (" + t("story.claims.fragile") + ")" : ""))));
     }
 
     const drawn = {
