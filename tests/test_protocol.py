@@ -118,13 +118,21 @@ def test_sources_add_up():
 
 
 def numbers_of_kernels(module) -> dict[float, int]:
-    """The numbers in the functions of a module, each with a line on which it stands."""
+    """The numbers in the functions of a module, each with a line on which it stands; places in an array are none."""
+    functions = [one for one in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(one, ast.FunctionDef)]
+    places = {
+        id(one)
+        for function in functions
+        for subscript in ast.walk(function)
+        if isinstance(subscript, ast.Subscript)
+        for one in ast.walk(subscript.slice)
+    }
     return {
         float(one.value): one.lineno
-        for function in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(function, ast.FunctionDef)
+        for function in functions
         for one in ast.walk(function)
         if isinstance(one, ast.Constant) and isinstance(one.value, int | float) and not isinstance(one.value, bool)
+        if id(one) not in places
     }
 
 
