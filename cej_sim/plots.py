@@ -129,7 +129,9 @@ def band(monthly: pd.DataFrame, scenario: str, metric: str) -> pd.DataFrame:
     What says nothing without a coalition is taken over the runs in which it still exists.
     """
     _metric(monthly, metric)
-    by_month = while_it_exists(monthly[monthly["scenario"] == scenario]).groupby("month")[metric]
+    columns = [name for name in ("month", "alive") if name in monthly.columns and name != metric]
+    rows = monthly.loc[monthly["scenario"] == scenario, [*columns, metric]]
+    by_month = while_it_exists(rows).groupby("month")[metric]
     low, high = (by_month.quantile(percent / 100.0) for percent in BAND)
     return pd.DataFrame({"mean": by_month.mean(), "low": low, "high": high}).sort_index()
 
