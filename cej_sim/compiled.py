@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import cache, update_wrapper
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -202,3 +202,49 @@ def kernel(function: Function | None = None, *, signature: str | None = None, py
 def entry(function: Function | None = None, *, signature: str | None = None) -> Function:
     """Compile a kernel that Python calls too."""
     return kernel(function, signature=signature, python=True)
+
+
+class _Hint:
+    """What kernels call to have the processor fetch a row of an array that they will soon read.
+
+    Rows at the other ends of ties lie anywhere in memory. Asked for a few ties ahead, they arrive while others are
+    added up. A hint changes no value; in plain Python it does nothing.
+    """
+
+    def __call__(self, array: object, row: object) -> None:
+        """Nothing: Python has no such hint."""
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        """By which numba knows it within kernels."""
+        from numba.core import types
+        from numba.core.typing.templates import make_intrinsic_template
+
+        return types.Function(make_intrinsic_template(self, _typed_hint, "prefetch"))
+
+
+def _typed_hint(context: Any, array: Any, row: Any) -> tuple[Any, Callable[..., Any]]:
+    """The types of a hint, and what writes it as LLVM's: read, keep in all caches, data; one for each 64 bytes."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.core.cgutils import unpack_tuple
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind, wide, small, byte = signature.args[0], ir.IntType(64), ir.IntType(32), ir.IntType(8)
+        found = context.make_array(kind)(context, builder, arguments[0])
+        at = context.cast(builder, arguments[1], signature.args[1], types.int64)
+        (stride, *_) = unpack_tuple(builder, found.strides)
+        place = builder.add(builder.ptrtoint(found.data, wide), builder.mul(at, stride))
+        hint = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte.as_pointer()], ir.FunctionType(ir.VoidType(), [byte.as_pointer(), *[small] * 3])
+        )
+        for line in range(kind.ndim):
+            address = builder.inttoptr(builder.add(place, wide(64 * line)), byte.as_pointer())
+            builder.call(hint, [address, small(0), small(3), small(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, row), write
+
+
+#: ``prefetch(array, row)`` within a kernel: the row will soon be read.
+prefetch = _Hint()

@@ -26,7 +26,7 @@ import math
 
 import numpy as np
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import kernel, prefetch
 from cej_sim.parameters import Parameter, choice, mechanism
 from cej_sim.state import BACKBONE, RESIDENT
 
@@ -75,33 +75,45 @@ RULES = (
 INERTIA = 0.6
 #: Entries of a decision vector that are added up side by side.
 BLOCK = 8
+#: What is kept of each agent for those who listen: the weight of what it says at a meeting and elsewhere, and where its
+#: ideas began.
+AT_MEETING, ELSEWHERE, ORIGIN = range(3)
+#: So many ties ahead the memory of whom one listens to is asked for.
+AHEAD = np.uint64(16)
+#: From so many agents on their memory is asked for ahead; that of fewer is near anyway.
+MANY = 10_000
 
 
 @kernel
-def listen(i, own, x, ear, indptr, indices, tie, origin, heard):
+def listen(i, own, ear, many, x, ears, indptr, indices, tie, heard):
     """Add up the views of all whom agent i is tied to and its own, weighted, into ``heard`` (D,).
 
-    ``own`` is the weight of its own view, ``ear`` (N,) what multiplies the tie to each other one. Eight entries are
-    added up at a time, which stay in the processor meanwhile; the last eight overlap those before.
+    ``own`` is the weight of its own view; ``ears[j, ear]`` multiplies the tie to j, ``ears[j, ORIGIN]`` is where j's
+    ideas began. Eight entries are added up at a time, which stay in the processor meanwhile; the last eight overlap
+    those before.
 
     Returns:
         The sum of all weights, and the mean idea origin of what is heard.
     """
     total = own
-    heard_origin = own * origin[i]
-    first, last = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
+    heard_origin = own * ears[i, ORIGIN]
+    first, last, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(indices.size - 1)
     for e in range(first, last):
+        if many:
+            ahead = np.uint32(indices[min(e + AHEAD, end)])
+            prefetch(ears, ahead)
+            prefetch(x, ahead)
         j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
-        w = tie[e] * ear[j]
+        w = tie[e] * ears[j, ear]
         total += w
-        heard_origin += w * origin[j]
+        heard_origin += w * ears[j, ORIGIN]
     for entry in range(0, heard.size, BLOCK):
         d = np.uint32(min(entry, heard.size - BLOCK))
         h0, h1, h2, h3 = own * x[i, d], own * x[i, d + 1], own * x[i, d + 2], own * x[i, d + 3]
         h4, h5, h6, h7 = own * x[i, d + 4], own * x[i, d + 5], own * x[i, d + 6], own * x[i, d + 7]
         for e in range(first, last):
             j = np.uint32(indices[e])
-            w = tie[e] * ear[j]
+            w = tie[e] * ears[j, ear]
             h0 += w * x[j, d]
             h1 += w * x[j, d + 1]
             h2 += w * x[j, d + 2]
@@ -116,10 +128,10 @@ def listen(i, own, x, ear, indptr, indices, tie, origin, heard):
 
 
 @kernel
-def listen_near(i, own, radius, x, ear, indptr, indices, tie, origin, heard):
+def listen_near(i, own, radius, ear, x, ears, indptr, indices, tie, heard):
     """The same, of those only whose decision vectors lie within the radius; a negative radius bounds nothing."""
     total = own
-    heard_origin = own * origin[i]
+    heard_origin = own * ears[i, ORIGIN]
     for d in range(heard.size):
         heard[d] = own * x[i, d]
     for e in range(indptr[i], indptr[i + 1]):
@@ -130,9 +142,9 @@ def listen_near(i, own, radius, x, ear, indptr, indices, tie, origin, heard):
                 far = max(far, abs(x[j, d] - x[i, d]))
             if far > radius + 1e-12:
                 continue
-        w = tie[e] * ear[j]
+        w = tie[e] * ears[j, ear]
         total += w
-        heard_origin += w * origin[j]
+        heard_origin += w * ears[j, ORIGIN]
         for d in range(heard.size):
             heard[d] += w * x[j, d]
     return total, heard_origin / total
@@ -160,20 +172,22 @@ def influence(
 ):
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
     n, width = x.shape
+    many = n >= MANY
     heard = np.empty(width)
-    heard_at_meeting, heard_elsewhere = np.empty(n), np.empty(n)
+    ears = np.empty((n, 3))  # side by side, so that one look into memory brings all of somebody
     for j in range(n):
-        heard_at_meeting[j] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
-        heard_elsewhere[j] = 1.0 if active[j] else 0.0
+        ears[j, AT_MEETING] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
+        ears[j, ELSEWHERE] = 1.0 if active[j] else 0.0
+        ears[j, ORIGIN] = origin[j]
     for i in range(n):
         if not active[i]:
             continue
         own = float(tables) if kind[i] == BACKBONE else 1.0
-        ear = heard_at_meeting if present[i] else heard_elsewhere
+        ear = AT_MEETING if present[i] else ELSEWHERE
         if radius < 0.0 and width >= BLOCK:
-            total, heard_origin = listen(i, own, x, ear, indptr, indices, tie, origin, heard)
+            total, heard_origin = listen(i, own, ear, many, x, ears, indptr, indices, tie, heard)
         else:
-            total, heard_origin = listen_near(i, own, radius, x, ear, indptr, indices, tie, origin, heard)
+            total, heard_origin = listen_near(i, own, radius, ear, x, ears, indptr, indices, tie, heard)
         t = theta * (0.5 + 0.5 * openness[i])
         of_others, of_own = (1.0 - inertia) * t / total, (1.0 - inertia) * (1.0 - t)
         for d in range(width):
