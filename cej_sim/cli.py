@@ -7,12 +7,14 @@ imported inside the commands that need them, so that ``--help`` and mistakes ans
 from __future__ import annotations
 
 import codecs
+import importlib
 import io
 import os
 import re
 import shlex
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -340,6 +342,7 @@ def run(
     title = f"{_title(scenario, asked.labels)}, {count(asked.runs, 'run')}"
     if against:
         title += f", and for its predictions {' and '.join(_title(other, asked.labels) for other in against)}"
+    _load_drawing()
     with progress(title) as advance:
         result = simulate(
             scenario,
@@ -417,6 +420,7 @@ def compare(
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
         say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
     titles = " and ".join(_title(scenario, asked.labels) for scenario in asked.scenarios)
+    _load_drawing()
     with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
@@ -443,6 +447,11 @@ def compare(
         options += ["--ensemble-file", "ensemble.csv"] if ensemble_file else ["--ensemble"] if ensemble else []
         options += ["--survey", ",".join(map(str, asked.survey))] if asked.survey else []
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
+
+
+def _load_drawing() -> None:
+    """Load what draws the report while the runs are computed: they hardly need the interpreter."""
+    threading.Thread(target=importlib.import_module, args=("cej_sim.report",), daemon=True).start()
 
 
 def _saved(result: Result, directory: Path) -> list[Path]:

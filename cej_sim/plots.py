@@ -120,6 +120,12 @@ def _runs(monthly: pd.DataFrame, name: str) -> int:
     return int(monthly.loc[monthly["scenario"] == name, "run"].nunique())
 
 
+def _of_metric(monthly: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The columns of a monthly table that the picture of one outcome is made of: a small part, quick to choose from."""
+    needed = {"scenario", "run", "month", "alive", _metric(monthly, name).name}
+    return monthly[[column for column in monthly.columns if column in needed]]
+
+
 # What is drawn
 
 
@@ -128,10 +134,8 @@ def band(monthly: pd.DataFrame, scenario: str, metric: str) -> pd.DataFrame:
 
     What says nothing without a coalition is taken over the runs in which it still exists.
     """
-    _metric(monthly, metric)
-    columns = [name for name in ("month", "alive") if name in monthly.columns and name != metric]
-    rows = monthly.loc[monthly["scenario"] == scenario, [*columns, metric]]
-    by_month = while_it_exists(rows).groupby("month")[metric]
+    rows = _of_metric(monthly, metric)
+    by_month = while_it_exists(rows[rows["scenario"] == scenario]).groupby("month")[metric]
     low, high = (by_month.quantile(percent / 100.0) for percent in BAND)
     return pd.DataFrame({"mean": by_month.mean(), "low": low, "high": high}).sort_index()
 
@@ -399,6 +403,7 @@ def _draw_panel(
     single_runs: int = 0,
 ) -> None:
     """One outcome of all scenarios: mean, band, grant ends, labels. ``room`` is the pixels for labels at the right."""
+    monthly = _of_metric(monthly, metric.name)
     unit = _years(axes, last_month(monthly[monthly["scenario"].isin([look.name for look in looks])]), x_label)
     seen: list[float] = []
     line_ends = []
@@ -851,8 +856,9 @@ def panel_figure(
     """
     looks = _looks(monthly, titles)
     declared = _metric(monthly, metric)
-    chosen = monthly[monthly["scenario"].isin(list(titles))]
-    ends = grant_ends(chosen) if grant_end is None else grant_end
+    ends = grant_ends(monthly[monthly["scenario"].isin(list(titles))]) if grant_end is None else grant_end
+    chosen = _of_metric(monthly, metric)
+    chosen = chosen[chosen["scenario"].isin(list(titles))]
     labeled = 1 < len(looks) <= _FEW
     figure = canvas(5.4, 3.4)
     room = 132.0 if labeled else 12.0

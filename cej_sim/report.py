@@ -345,11 +345,13 @@ def _trajectories(
         items = "".join(f"<li>{_swatch(place)}{escaped(title)}</li>" for place, title in enumerate(titles.values()))
         parts.append(f'<ul class="key">{items}</ul>')
     chosen = [metric for metric in metrics_in(monthly.columns) if metric.name in KEY_METRICS]
+    months = monthly.groupby("scenario", observed=True)["month"]
+    edges = monthly[monthly["month"].isin([*months.min(), *months.max()])]
     for family, heading in FAMILIES.items():
         figures = [
             html_figure(
                 plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
-                _panel_alt(monthly, titles, metric),
+                _panel_alt(edges, titles, metric),
                 label_of(metric),
                 _hint(metric),
             )
