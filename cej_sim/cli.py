@@ -563,6 +563,9 @@ def open_app(
     presenter: Annotated[
         bool, typer.Option("--presenter", help="Open in large type with few levers, for a projector.")
     ] = False,
+    language: Annotated[
+        str, typer.Option("--language", metavar="CODE", help="Of the page's words: en (English) or es (Spanish).")
+    ] = "en",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the trainer's room in a browser: two coalitions side by side, with levers and stories. Needs no internet."""
@@ -571,6 +574,11 @@ def open_app(
     loaded, problems = _load(names or [])
     if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         problems.append(f"--port: {port[:30]} is not a port; write a whole number from 0 to 65535")
+    from cej_sim.app import texts
+    from cej_sim.nodes import either
+
+    if language not in texts.languages():
+        problems.append(f"--language: there is no {plain(language[:20])}; write {either(texts.languages())}")
     lacking = server.missing()
     problems += [lacking] if lacking else []
     if problems:
@@ -585,7 +593,10 @@ def open_app(
     known = {id(one): name for name, one in own.items()}
     sides = [known.get(id(one), one.name) for one in found][:2] or list(DEFAULT_PAIR)
     try:
-        server.serve(own, sides, host=host, port=int(port), presenter=presenter, browser=not no_browser, say=_say_now)
+        server.serve(
+            own, sides, host=host, port=int(port), presenter=presenter, language=language, browser=not no_browser,
+            say=_say_now,
+        )  # fmt: skip
     except server.ServerError as error:
         raise InputError(str(error)) from None
 

@@ -12,7 +12,9 @@ import threading
 from typing import Any
 
 import ipyvue
+import reacton
 import solara
+import solara.widgets
 import traitlets
 from solara.server import kernel_context
 
@@ -39,6 +41,19 @@ class Open:
     """The room that this process shows; set once, before the first visitor."""
 
     room: Room | None = None
+
+
+class Still(solara.widgets.Navigator):
+    """In place of Solara's own, whose script follows addresses, as our page does itself, and makes browsers warn."""
+
+    template_file = None
+
+    @traitlets.default("template")
+    def _default_template(self) -> Any:
+        return ipyvue.Template(template="<template><span></span></template>")
+
+
+solara.Navigator = reacton.core.ComponentWidget(Still)
 
 
 class Bridge(ipyvue.VueTemplate):

@@ -19,7 +19,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ import numpy as np
 
 from cej_sim import provenance
 from cej_sim.app import believe, history, levers, share, stories, texts, whatif
+from cej_sim.app.claims import Telling
 from cej_sim.app.levers import LeverError
 from cej_sim.app.share import ShareError, Shown, Side
 from cej_sim.app.turns import Turns
@@ -125,7 +126,8 @@ class Room:
         self.turns = Turns(workers, self.limits.seconds)
         self.long_turns = Turns(1, self.limits.seconds)
         self._threads = workers
-        self._told: dict[str, Future[dict[str, Any]]] = {}
+        self._tellings: dict[str, Telling] = {}
+        self._first_teller = ThreadPoolExecutor(1, thread_name_prefix="stories-first")
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="stories")
         self._answers: OrderedDict[Any, str] = OrderedDict()
         self._shows: OrderedDict[Any, history.Show] = OrderedDict()
@@ -134,7 +136,7 @@ class Room:
     def start(self) -> dict[str, Any]:
         """What every browser needs before anything else; the same for all of them."""
         ours = [
-            {"name": name, "title": one.title, "description": " ".join(one.description.split()),
+            {"name": name, "title": self.title(name, one), "description": " ".join(one.description.split()),
              "given": name in self.given, "months": one.months}
             for name, one in self.listed.items()
         ]  # fmt: skip
@@ -161,8 +163,14 @@ class Room:
             "limits": {"upload": self.limits.upload, "text": share.MOST_TEXT, "runs": RUNS},
         }
 
-    def story(self, name: str) -> Future[dict[str, Any]]:
-        """A story with its claims tried against the model, once for all visitors; that takes some seconds.
+    def title(self, name: str, scenario: Scenario) -> str:
+        """The title of a scenario, in the room's language where it is a shipped one."""
+        if self.language == texts.ENGLISH or name in self.given:
+            return scenario.title
+        return texts.read(self.language).get(f"scenario.{name}", scenario.title)
+
+    def story(self, name: str) -> Telling:
+        """A story, whose claims are tried against the model once for all visitors, while it is told.
 
         Raises:
             RefusedError: If there is no such story.
@@ -170,13 +178,9 @@ class Room:
         if name not in self.stories:
             raise RefusedError("there is no such story")
         with self._lock:
-            if name not in self._told:
-                self._told[name] = self._teller.submit(self._try_story, name)
-            return self._told[name]
-
-    def _try_story(self, name: str) -> dict[str, Any]:
-        story = self.stories[name]
-        return stories.told(story, stories.try_checks(story, threads=1))
+            if name not in self._tellings or self._tellings[name].failed:
+                self._tellings[name] = Telling(self.stories[name], self._first_teller, self._teller)
+            return self._tellings[name]
 
     def payload(
         self, sides: Sequence[Scenario], seed: int, runs: int, stop: threading.Event | None = None, run: int = 0
@@ -199,7 +203,7 @@ class Room:
         together = history.Show(
             tuple(one.sides[0] for one in shows), seed, run, np.concatenate([one.monthly for one in shows])
         )
-        made = json.dumps(together.payload(), separators=(",", ":"), allow_nan=False)
+        made = json.dumps(texts.worded(together.payload(), self.language), separators=(",", ":"), allow_nan=False)
         self._keep(self._answers, key, made)
         return made
 
@@ -238,7 +242,8 @@ class Room:
         """End the pool."""
         self.turns.close()
         self.long_turns.close()
-        self._teller.shutdown(wait=False, cancel_futures=True)
+        for teller in (self._first_teller, self._teller):
+            teller.shutdown(wait=False, cancel_futures=True)
 
 
 def _key(sides: Sequence[Scenario], seed: int, runs: int, run: int) -> tuple[Any, ...]:
@@ -385,20 +390,15 @@ class Session:
         self._answer("link", number, link=self._link())
 
     def _on_story(self, number: int, message: dict[str, Any]) -> None:
-        """Begin a story: its claims are tried against the model first, unless they were."""
-        told = self.room.story(_text(message["name"], 100))
-        if not told.done():
-            self._answer("busy", number, what="story")
+        """Begin a story: at once, while its claims are still being tried against the model."""
 
-        def tell(done: Future[dict[str, Any]]) -> None:
-            if done.cancelled():
-                return
-            if done.exception() is not None:
+        def hear(kind: str, data: dict[str, Any]) -> None:
+            if kind == "failed":
                 self._failed(number, "the claims of this story could not be tried; choose another one")
-                return
-            self._answer("story", number, story=done.result())
+            else:
+                self._answer(kind, number, **data)
 
-        told.add_done_callback(tell)
+        self.room.story(_text(message["name"], 100)).listen(hear)
 
     def _on_stage(self, number: int, message: dict[str, Any]) -> None:
         """Show two sides of a story, or one, with its luck."""
@@ -663,7 +663,7 @@ class Session:
                 {
                     "name": side.name,
                     "own": bool(side.text),
-                    "title": scenario.title,
+                    "title": scenario.title if side.text else self.room.title(side.name, scenario),
                     "months": scenario.months,
                     "values": dict(now.values),
                     "base": {path: base[path] for path in side.changes},

@@ -113,6 +113,7 @@ def serve(
     host: str = LOCAL,
     port: int = 8765,
     presenter: bool = False,
+    language: str = "en",
     browser: bool = True,
     limits: Limits | None = None,
     say: Any = print,
@@ -124,6 +125,7 @@ def serve(
         sides: Names of those to begin with.
         host, port: Where; port 0 takes any that is free.
         presenter: Whether it opens in large type.
+        language: Of its words.
         browser: Whether to open a browser.
         limits: What one visitor may ask for.
         say: Takes lines for people.
@@ -141,7 +143,7 @@ def serve(
     say_if_compiling()
     home = tempfile.mkdtemp(prefix="cej_sim-app-")
     try:
-        application = _application(given, sides, host, presenter, Path(home), limits)
+        application = _application(given, sides, host, presenter, Path(home), limits, language)
         shown = (
             "127.0.0.1"
             if host in ("0.0.0.0", "")
@@ -218,6 +220,7 @@ def _application(
     presenter: bool,
     home: Path,
     limits: Limits | None,
+    language: str = "en",
 ) -> Any:
     """Everything that answers requests."""
     assets = _assets()
@@ -232,7 +235,8 @@ def _application(
     from cej_sim.warmup import prepare, usable_processors
 
     prepare()
-    room = Room(given, sides=sides, presenter=presenter, limits=limits, workers=max(2, usable_processors()))
+    workers = max(2, usable_processors())
+    room = Room(given, sides=sides, presenter=presenter, language=language, limits=limits, workers=workers)
     page.Open.room = room
 
     return Doors(room, host, assets).application()

@@ -48,6 +48,8 @@ FOLDER = Path(__file__).with_name("stories")
 VIEWS = ("tables", "network", "powermap", "curves", "difference", "bands", "log")
 #: Levers that a room is shown at once.
 MOST_LEVERS = 6
+#: What stands in a text until a number is known.
+UNTRIED = "\u2026"
 #: What stands for every metric of every month in a check.
 EVERYTHING = "everything"
 #: What the log tells, of which a check may ask whether it happened by a month.
@@ -837,7 +839,7 @@ def told(story: Story, tried: Mapping[str, Tried], words: Mapping[str, str] | No
 
     Args:
         story: The story.
-        tried: What ``try_checks`` gave.
+        tried: What ``try_checks`` gave; for a check that is not in it, ``UNTRIED`` stands in the texts.
         words: All texts; by default those of the story's language.
     """
     words = texts.read(story.language) if words is None else words
@@ -855,7 +857,8 @@ def told(story: Story, tried: Mapping[str, Tried], words: Mapping[str, str] | No
     def guess(one: Guess) -> dict[str, Any]:
         options = [option(each) for each in one.options]
         shares = [each["times"] / each["runs"] if each["runs"] else -1.0 for each in options]
-        return {"question": put(one.question), "options": options, "answer": int(np.argmax(shares))}
+        answer = int(np.argmax(shares)) if max(shares) >= 0.0 else -1
+        return {"question": put(one.question), "options": options, "answer": answer}
 
     steps = [
         {
@@ -927,7 +930,9 @@ class _Putting:
     def one(self, path: str) -> str:
         """What stands for a name in braces."""
         name, _, part = path.partition(".")
-        found = self.tried[name]
+        found = self.tried.get(name)
+        if found is None:
+            return UNTRIED
         if part == "value":
             return self.amount(found.value, found.check)
         if part == "against":

@@ -75,6 +75,26 @@ window.CEJ = window.CEJ || {};
     };
   };
 
+  /** A row that may be too long for its place: where more of it lies to a side, it fades out there and has a button to go on.
+      Gives back the element to put on the page. */
+  CEJ.scrolling = function (row) {
+    const go = (by) => row.scrollBy({ left: by * 0.7 * row.clientWidth, behavior: CEJ.calm() ? "auto" : "smooth" });
+    const arrow = (by, path) =>
+      CEJ.el("button", { type: "button", class: "cej-more cej-more-" + (by < 0 ? "left" : "right"), tabindex: -1, "aria-hidden": "true", onclick: () => go(by) },
+        CEJ.el("svg:svg", { viewBox: "0 0 10 16" }, CEJ.el("svg:path", { d: path, fill: "none", stroke: "currentColor", "stroke-width": 2.4 })));
+    const box = CEJ.el("div", { class: "cej-scrolling" }, row, arrow(-1, "M8 2L2 8l6 6"), arrow(1, "M2 2l6 6-6 6"));
+    const look = () => {
+      const left = row.scrollLeft > 2, right = row.scrollLeft + row.clientWidth < row.scrollWidth - 2;
+      box.classList.toggle("has-left", left);
+      box.classList.toggle("has-right", right);
+    };
+    row.addEventListener("scroll", look, { passive: true });
+    // What is reached by keyboard comes out from under the fade.
+    row.addEventListener("focusin", (event) => event.target.scrollIntoView({ block: "nearest", inline: "center" }));
+    new ResizeObserver(look).observe(row);
+    return box;
+  };
+
   /** Keys of a part of the page. `bindings`: [{keys: ["ArrowLeft", "j"], label, run(event)}]; typing in a field is left
       alone, and so is everything outside `root` unless nothing else has the focus. Gives back a function that ends it. */
   CEJ.keys = function (root, bindings) {

@@ -22,7 +22,7 @@
           const item = el("li", null,
             el("button", { type: "button", onclick: () => player.event(entry, side) },
               el("span", { class: "cej-logmonth" }, String(entry.month)),
-              el("span", { class: "cej-sign", "aria-hidden": "true" }, CEJ.signs[entry.event] || "\u00b7"),
+              CEJ.sign(entry.event),
               el("span", null, player.words(side, entry))));
           list.append(item);
           items.push({ month: entry.month, item });

@@ -55,7 +55,7 @@
     const middle = el("div", { class: "cej-middle" }, el("div", { class: "cej-main" }, heads, stage), beside);
     const time = el("div", { class: "cej-time" });
     const note = el("p", { class: "cej-note" });
-    root.replaceChildren(el("div", { class: "cej-top" }, tabs, tools), middle, time, note);
+    root.replaceChildren(el("div", { class: "cej-top" }, CEJ.scrolling(tabs), tools), middle, time, note);
     const announce = CEJ.announcer(root);
     const card = el("div", { class: "cej-card", role: "dialog", "aria-label": t("player.card"), hidden: true });
     root.append(card);
@@ -503,12 +503,12 @@
       { keys: ["+", "="], shown: "+", label: t("player.help.faster"), run: () => faster(1) },
       { keys: ["1", "2", "3", "4", "5", "6", "7"], shown: "1\u20137", label: t("player.help.views"), run: (e) => player.setView(ORDER[Number(e.key) - 1], true) },
       { keys: ["n"], shown: "n", label: t("player.help.agent"), run: () => walk(1) },
-      { keys: ["p"], shown: "p", label: t("player.help.agentback"), run: () => walk(-1) },
+      { keys: ["N"], shown: "Shift+n", label: t("player.help.agentback"), run: () => walk(-1) },
       { keys: ["c"], shown: "c", label: t("player.help.charts"), run: () => !chartsButton.hidden && flipCharts() },
       { keys: ["Escape"], shown: "Esc", label: t("player.help.close"), run: () => player.select(-1, -1) },
       { keys: ["?"], shown: "?", label: t("player.help"), run: () => help() },
     ];
-    cleanup.push(CEJ.keys(root, bindings));
+    cleanup.push(CEJ.keys(given.around || root, bindings));
     const dialog = el("dialog", { class: "cej-help", "aria-label": t("player.help") });
     root.append(dialog);
     function help() {
@@ -517,7 +517,7 @@
         el("form", { method: "dialog" }, el("button", { class: "cej-tool cej-round", "aria-label": t("player.close") }, "\u00d7")),
         el("h2", null, t("player.help")),
         el("div", { class: "cej-helpgrid" },
-          el("table", null, el("tbody", null, bindings.map((one) => el("tr", null, el("th", { scope: "row" }, el("kbd", null, one.shown)), el("td", null, one.label))))),
+          el("table", null, el("tbody", null, [...bindings.map((one) => [one.shown, one.label]), ...(given.keys || [])].map(([shown, label]) => el("tr", null, el("th", { scope: "row" }, el("kbd", null, shown)), el("td", null, label))))),
           el("div", null, legend, el("p", null, t("player.help.seats")), el("p", null, t("player.help.ideas")),
             el("p", null, similarWords()),
             el("p", null, t("player.help.honest"))))

@@ -107,8 +107,8 @@
       this.bar = el("header", { class: "cej-room-bar" },
         el("h1", { class: "cej-room-name" }, t("room.title")),
         el("div", { class: "cej-room-sides" }, this.pickers[0].node, el("span", { class: "cej-room-versus" }, t("room.versus")), this.pickers[1].node),
-        el("nav", { class: "cej-room-tabs", "aria-label": t("room.tabs") },
-          this.start.stories.length ? tab("stories", "g") : null, tab("levers", "l"), tab("whatif", "w"), tab("scenario", "e"), tab("share", "s"), tab("believe", "b"), present));
+        CEJ.scrolling(el("nav", { class: "cej-room-tabs", "aria-label": t("room.tabs") },
+          this.start.stories.length ? tab("stories", "g") : null, tab("levers", "l"), tab("whatif", "w"), tab("scenario", "e"), tab("share", "s"), tab("believe", "b"), present)));
       this.stage = el("div", { class: "cej-room-stage" }, el("p", { class: "cej-room-wait", role: "status" }, t("room.opening")));
       this.remarks = el("p", { class: "cej-room-remarks", hidden: true });
       this.notice = el("div", { class: "cej-room-notice", role: "alert", hidden: true });
@@ -298,7 +298,7 @@
           this.stage.replaceChildren(inside);
           const at = this.state || { view: "tables", month: 0 };
           const linked = Boolean(this.wanted);
-          this.player = CEJ.player(inside, { payload: this.payload, texts: this.start.texts,
+          this.player = CEJ.player(inside, { payload: this.payload, texts: this.start.texts, around: this.root, keys: this.keys(),
             options: { view: at.view, presenter: this.presenter, autoplay: !linked && !CEJ.calm(), month: at.month, speed: 1 },
             on: { month: (month) => this.placed({ month }), view: (view) => this.placed({ view }), agent: () => {}, event: () => {} } });
         }
@@ -341,10 +341,8 @@
       if (this.panels.share && this.panels.share.done) this.panels.share.done();
     }
     hear_busy() { this.slow(true); }
-    hear_story(answer) {
-      this.slow(false);
-      if (this.panels.stories) this.panels.stories.begin(answer);
-    }
+    hear_story(answer) { if (this.panels.stories) this.panels.stories.told(answer); }
+    hear_trying(answer) { if (this.panels.stories) this.panels.stories.trying(answer); }
     hear_problems(answer) { if (this.panels.scenario) this.panels.scenario.problems(answer); }
     hear_yaml(answer) {
       if (this.saving === answer.id) return CEJ.save(answer.name, "application/yaml", answer.text);
@@ -534,23 +532,33 @@
       return { link, update: (state) => { if (document.activeElement !== seed) seed.value = state.seed; exports.lastChild.hidden = state.sides.length < 2; } };
     }
 
+    /** The keys of the room and what they do. */
+    keys() {
+      const rows = Object.entries(this.tabs).map(([name, node]) => [node.getAttribute("aria-keyshortcuts"), this.t("room.tab." + name)]);
+      return [...rows, ["p", this.t("room.present")], ["Esc", this.t("room.close_panel")], ["PgDn", this.t("story.next.key")], ["PgUp", this.t("story.back.key")]];
+    }
+
     keysTable() {
-      const rows = Object.entries(this.tabs).map(([name, node]) => [node.getAttribute("aria-keyshortcuts").toUpperCase(), this.t("room.tab." + name)]);
-      rows.push(["P", this.t("room.present")], ["Esc", this.t("room.close")], ["?", this.t("room.share.player_keys")]);
+      const rows = [...this.keys(), ["?", this.t("room.share.player_keys")]];
       return el("table", { class: "cej-keys" }, el("tbody", {}, rows.map(([key, what]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, what)))));
     }
 
     make_stories(node) {
       const t = this.t;
       const cards = el("div", { class: "cej-stories" });
-      const wait = el("p", { class: "cej-quiet", role: "status", hidden: true }, t("room.stories.wait"));
+      const bar = el("progress", { max: 1, value: 0, "aria-label": t("room.stories.trying_bar") });
+      const far = el("span");
+      const wait = el("p", { class: "cej-quiet cej-stories-trying", hidden: true }, bar, far);
       const stage = el("div", { class: "cej-story-stage" });
       const leave = el("button", { type: "button", class: "cej-link", hidden: true, onclick: () => stop() }, t("room.stories.leave"));
-      node.append(leave, cards, wait, stage);
-      let playing = null, wanted = 0;
+      node.append(el("div", { class: "cej-stories-head" }, leave, wait), cards, stage);
+      let playing = null, wanted = 0, runs = 0;
       const stop = () => {
         if (playing) playing.destroy();
         playing = null;
+        wanted = 0;
+        wait.hidden = true;
+        node.classList.remove("is-telling");
         leave.hidden = true;
         cards.hidden = false;
         this.root.classList.remove("is-veiled");
@@ -563,12 +571,16 @@
           el("p", { class: "cej-quiet" }, t("room.stories.minutes", { minutes: story.minutes, for: story.for })),
           el("button", { type: "button", class: "cej-button is-primary", onclick: () => {
             wanted = this.ask("story", { name: story.name });
-            wait.hidden = false;
           } }, t("room.stories.begin")))));
       return {
-        begin: ({ story, id }) => {
+        /** A story, at first with some numbers missing; told again when they are known. */
+        told: ({ story, whole, runs: over, id }) => {
           if (id !== wanted) return;
-          wait.hidden = true;
+          runs = over;
+          wait.hidden = whole;
+          if (playing) return playing.update(story);
+          this.panels.stories.trying({ id, done: 0, total: 1 });
+          node.classList.add("is-telling");
           cards.hidden = true;
           leave.hidden = false;
           this.storyLevers = story.levers;
@@ -580,6 +592,12 @@
               this.resized();
             },
           } });
+        },
+        /** How far the trial of the claims is. */
+        trying: ({ id, done, total }) => {
+          if (id !== wanted) return;
+          bar.value = done / total;
+          far.textContent = t(runs ? "room.stories.trying" : "room.stories.trying_first", { percent: CEJ.percent(done / total), runs });
         },
         failed: (id) => { if (id === wanted) wait.hidden = true; },
       };

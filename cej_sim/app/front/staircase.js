@@ -18,10 +18,16 @@
     };
     stairs.draw = function (clock, month) {
       const { ctx, w, h } = surface, em = player.em, { show } = player;
-      const gap = 0.012 * w, wide = Math.min((w - 3 * gap) / 4, 11 * em), left = (w - 4 * wide - 3 * gap) / 2;
-      const big = CEJ.clamp(0.2 * h, 1.3 * em, 2.1 * em), floor = h - 1.5 * em, room = Math.max(10, floor - 4);
+      // Where steps are small, the arrow stands beside the last one, so that it never crosses a number.
+      const aside = w < 30 * em ? 1.1 * em : 0;
+      const gap = (aside ? 0.02 : 0.012) * w, wide = Math.min((w - aside - 3 * gap) / 4, 11 * em), left = (w - aside - 4 * wide - 3 * gap) / 2;
+      const big = Math.min(CEJ.clamp(0.2 * h, 1.3 * em, 2.1 * em), wide / 2.6), floor = h - 1.5 * em, room = Math.max(10, floor - 4);
       const short = wide < 8.2 * em ? ".short" : "";
       const alive = side.exists(month);
+      // One size for all four words, so that the longest of them is not cut.
+      ctx.font = CEJ.font(0.92 * em, 600);
+      const longest = Math.max(...STEPS.map(([name]) => ctx.measureText(t("player.step." + name + short)).width));
+      const label = 0.92 * em * CEJ.clamp((wide + gap) / longest, 0.72, 1);
       ctx.clearRect(0, 0, w, h);
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
@@ -44,12 +50,12 @@
         }
         ctx.fillStyle = "#8a6200";
         ctx.fillRect(x, y - 1, wide, 2);
-        ctx.font = CEJ.font(0.92 * em, 600);
         ctx.fillStyle = CEJ.colors.ink;
-        ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide), x + wide / 2, h - 0.4 * em);
+        ctx.font = CEJ.font(label, 600);
+        ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide + gap), x + wide / 2, h - 0.4 * em);
       }
       const begun = clock > 0.01; // before the first meeting nobody has said anything yet
-      gapLine(ctx, left, wide, gap, floor, room, alive && begun ? clock : -1, em);
+      gapLine(ctx, left, wide, gap, floor, room, alive && begun ? clock : -1, em, aside);
       ctx.font = CEJ.font(big, 800);
       for (let step = 0; step < 4; step++) {
         const share = alive ? CEJ.clamp(show.value(side.place, STEPS[step][1], clock), 0, 1) : 0;
@@ -61,11 +67,11 @@
       ctx.fillRect(left, floor, 4 * wide + 3 * gap, 1.5);
     };
     /** How far ideas lie below seats (or above): the level of seats carried across, and an arrow to the ideas. */
-    function gapLine(ctx, left, wide, gap, floor, room, clock, em) {
+    function gapLine(ctx, left, wide, gap, floor, room, clock, em, aside) {
       if (clock < 0) return;
       const seats = CEJ.clamp(player.show.value(side.place, "seat_share", clock), 0, 1);
       const ideas = CEJ.clamp(player.show.value(side.place, "agenda_origin", clock), 0, 1);
-      const from = floor - seats * room, to = floor - ideas * room, right = left + 4 * wide + 3 * gap;
+      const from = floor - seats * room, to = floor - ideas * room, right = left + 4 * wide + 3 * gap + aside;
       if (Math.abs(from - to) < 0.9 * em) return;
       ctx.strokeStyle = ctx.fillStyle = CEJ.colors.soft;
       ctx.lineWidth = 1.5;
@@ -75,7 +81,7 @@
       ctx.lineTo(right, from);
       ctx.stroke();
       ctx.setLineDash(SOLID);
-      const x = right - 0.75 * em, tip = 0.42 * em, down = to > from ? 1 : -1;
+      const x = right - (aside ? 0.4 : 0.75) * em, tip = 0.42 * em, down = to > from ? 1 : -1;
       ctx.lineWidth = 2;
       ctx.beginPath();
       ctx.moveTo(x, from);

@@ -25,10 +25,11 @@
    *                 as Python's `stories.told` gives it. `player` is a player, or a function that gives the present one.
    *                 `on.set` puts the histories of a step into the player and may give back a promise; then the story
    *                 sets view and month and plays. `on.veil` hides or shows the player's place.
-   * @returns {next, back, goto, stage, stages, votes, destroy}
+   * @returns {next, back, goto, update, stage, stages, votes, destroy}
    */
-  CEJ.story = function (root, { story, player, texts, on = {} }) {
+  CEJ.story = function (root, { story: given, player, texts, on = {} }) {
     const t = CEJ.translator(texts);
+    let story = given;
     const stages = CEJ.storyStages(story);
     const votes = story.steps.map((step) => (step.guess ? step.guess.options.map(() => 0) : []));
     const played = () => (typeof player === "function" ? player() : player);
@@ -232,6 +233,18 @@
       back: () => go(-1),
       /** Go to a stage by its number, whether or not the room has guessed before. */
       goto: (n) => { at = CEJ.clamp(n, 0, stages.length - 1); shown = -1; draw(true); },
+      /** The same story, with numbers that are known by now; who reads, votes or types is not disturbed. */
+      update: (next) => {
+        story = next;
+        const fields = () => [...body.querySelectorAll("button, input, summary")], top = body.scrollTop;
+        const had = fields().indexOf(document.activeElement), open = Boolean(body.querySelector("details[open]"));
+        body.replaceChildren(...drawn[stage().kind]().filter(Boolean));
+        refresh();
+        body.scrollTop = top;
+        const details = body.querySelector("details");
+        if (details) details.open = open;
+        if (had >= 0 && fields()[had]) fields()[had].focus({ preventScroll: true });
+      },
       stage, stages, votes,
       destroy: () => {
         stopped = true;

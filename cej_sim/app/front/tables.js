@@ -173,7 +173,18 @@
       return canvas.canvas;
     }
 
+    /** The staircase stands where it leaves more room for the table: below it, or beside it where a half is wide. */
+    function sideways() {
+      const narrow = player.root.classList.contains("cej-narrow"), half = halves[0] && halves[0].surface.box.parentNode;
+      if (narrow || !half) return false;
+      const w = half.clientWidth, h = half.clientHeight, em = player.em;
+      const aside = CEJ.clamp(w - h, Math.max(11 * em, 0.34 * w), 0.42 * w);
+      const below = Math.min(w, h - Math.min(8.4 * em, 0.34 * h)), beside = Math.min(w - aside, h);
+      node.style.setProperty("--aside", aside + "px");
+      return beside > 1.08 * below;
+    }
     view.resize = function () {
+      node.classList.toggle("cej-sideways", sideways());
       for (const half of halves) {
         const { surface } = half;
         surface.resize();
@@ -379,12 +390,17 @@
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
       if (alive) {
+        // Two lines of words below the number, as large as the ring leaves them room; none where that would be unreadable.
+        const lines = [t("player.tables.residents"), t("player.tables.ideas")];
+        const small = Math.min(0.125 * scale, ...lines.map((line, n) => fitting(ctx, line, 2 * (inner - 4) * [0.9, 0.66][n], 600)));
+        const readable = small >= 8;
         ctx.font = CEJ.font(0.31 * scale, 800);
-        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + 0.07 * scale);
-        ctx.font = CEJ.font(Math.max(9, 0.118 * scale), 600);
-        ctx.fillStyle = CEJ.colors.soft;
-        ctx.fillText(t("player.tables.residents"), cx, cy + 0.21 * scale);
-        ctx.fillText(t("player.tables.ideas"), cx, cy + 0.33 * scale);
+        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + (readable ? 0.06 : 0.11) * scale);
+        if (readable) {
+          ctx.font = CEJ.font(small, 600);
+          ctx.fillStyle = CEJ.colors.soft;
+          lines.forEach((line, n) => ctx.fillText(line, cx, cy + 0.06 * scale + (1.15 + 1.1 * n) * small));
+        }
       } else {
         ctx.globalAlpha = 1;
         ctx.font = CEJ.font(0.17 * scale, 800);
@@ -393,6 +409,12 @@
         if (side.ended) ctx.fillText(t("player.month", { month: side.ended.month }), cx, cy + 0.16 * scale);
       }
       ctx.globalAlpha = 1;
+    }
+
+    /** The size at which a text is as wide as there is room. */
+    function fitting(ctx, text, room, weight) {
+      ctx.font = CEJ.font(100, weight);
+      return (100 * room) / Math.max(1, ctx.measureText(text).width);
     }
 
     return view;

@@ -3,13 +3,25 @@
 (function (CEJ) {
   const el = CEJ.el;
   // Marks are told apart by their sign and their words, not by color. Those first are named first where room is short.
+  // They are drawn, on a square of 20, and not letters: the fonts of some computers lack such signs.
+  const star = Array.from({ length: 10 }, (_, i) => {
+    const r = i % 2 ? 3.7 : 9.2, a = (Math.PI * (i / 5 - 0.5));
+    return (i ? "L" : "M") + (10 + r * Math.cos(a)).toFixed(1) + " " + (10.6 + r * Math.sin(a)).toFixed(1);
+  }).join("") + "z";
   const SIGNS = {
-    coalition_ended: "\u25a0", grant_ended: "\u25bc", grant_refused: "\u25bd", motion_passed: "\u2714", motion_failed: "\u2716",
-    mandate: "\u2261", policy_won: "\u2605", institution_left: "\u21e5", mobilization_peak: "\u25b2", organizing_cut: "\u2702",
-    challenge: "!", leaders_emerged: "\u25cf", grant_renewed: "\u21bb", services_grew: "\u271a",
+    coalition_ended: "M3 3h14v14H3z", grant_ended: "M2 4h16l-8 14z", grant_refused: "M2 4h16l-8 14zM6 6.2l4 7.2 4-7.2z",
+    motion_passed: "M2.4 10.6l2.4-2.3 3.5 3.6 7-8.1 2.5 2.2-9.4 10.7z", motion_failed: "M4.6 2.4L10 7.8l5.4-5.4 2.2 2.2-5.4 5.4 5.4 5.4-2.2 2.2-5.4-5.4-5.4 5.4-2.2-2.2L7.8 10 2.4 4.6z",
+    mandate: "M2.5 3.6h15v2.6h-15zm0 5.1h15v2.6h-15zm0 5.1h15v2.6h-15z", policy_won: star,
+    institution_left: "M1.5 8.6h8.7V4.4l6 5.6-6 5.6v-4.2H1.5zM16.6 3.5h2v13h-2z", mobilization_peak: "M10 2l8 14H2z",
+    organizing_cut: "M10 2a8 8 0 1 1 0 16 8 8 0 0 1 0-16zm0 2.2a5.8 5.8 0 1 0 0 11.6 5.8 5.8 0 0 0 0-11.6zM5.4 8.9h9.2v2.2H5.4z",
+    challenge: "M8.3 2h3.4l-.6 10H8.9zM8.2 14.2h3.6v3.6H8.2z", leaders_emerged: "M10 2.6a7.4 7.4 0 1 1 0 14.8 7.4 7.4 0 0 1 0-14.8z",
+    grant_renewed: "M10 3a7 7 0 1 0 7 7h-2.4A4.6 4.6 0 1 1 10 5.4V8l5-3.8L10 .4z", services_grew: "M7.4 2.4h5.2v5h5v5.2h-5v5H7.4v-5h-5V7.4h5z",
   };
   const RANK = Object.keys(SIGNS);
-  CEJ.signs = SIGNS;
+  /** The sign of an event; a dot for what has none. */
+  CEJ.sign = (event) =>
+    el("svg:svg", { class: "cej-sign", viewBox: "0 0 20 20", "aria-hidden": "true" },
+      el("svg:path", { d: SIGNS[event] || "M10 8a2 2 0 1 1 0 4 2 2 0 0 1 0-4z", fill: "currentColor", "fill-rule": "evenodd" }));
 
   CEJ.timeline = function (player, parent) {
     const { t } = player;
@@ -43,9 +55,10 @@
         readout, el("label", { class: "cej-speed" }, el("span", null, t("player.speed.short")), speed)),
       track
     );
+    const perSecond = (value) => t(value === 1 ? "player.speed.one" : "player.speed.value", { speed: value });
     let show = null, width = 0, marks = [];
 
-    for (const value of player.speeds) speed.append(el("option", { value }, t("player.speed.value", { speed: value })));
+    for (const value of player.speeds) speed.append(el("option", { value }, perSecond(value)));
 
     const timeline = {};
     timeline.data = function (opened) {
@@ -90,7 +103,7 @@
           lane.append(el("button", {
             type: "button", class: "cej-tick cej-tick-" + one.mark.event, tabindex: -1, title: label, "aria-label": label,
             style: { left: one.from + "px" }, onclick: () => player.event(entry, side),
-          }, SIGNS[one.mark.event]));
+          }, CEJ.sign(one.mark.event)));
           if (taken.every(([a, b]) => to <= a || from >= b)) {
             taken.push([from, to]);
             lane.append(el("button", {
@@ -131,7 +144,7 @@
     };
     timeline.speed = function (value) {
       if (![...speed.options].some((option) => Number(option.value) === value))
-        speed.append(el("option", { value }, t("player.speed.value", { speed: Math.round(value * 10) / 10 })));
+        speed.append(el("option", { value }, perSecond(Math.round(value * 10) / 10)));
       speed.value = String(value);
     };
     return timeline;
