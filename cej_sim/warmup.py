@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, get_args, get_type_hints
 
@@ -127,8 +128,11 @@ def is_compiled() -> bool:
     return any(file.stat().st_mtime >= newest for file in folder.glob("*run_months*.nbi"))
 
 
+@cache
 def prepare() -> None:
     """Have the engine compiled unless it is in the cache; results do not depend on how it was compiled.
+
+    A process looks once: what it has loaded does not change, whatever happens to the files meanwhile.
 
     Other processes do it, at optimization level 1: that takes a tenth less, and the month is as fast as at level 3.
     What fails there is compiled when it is first called.

@@ -52,15 +52,34 @@ TAKEN = {
     "robustness/findings.csv": "robustness_findings/findings.csv",
     "robustness/indiana.csv": "indiana/findings.csv",
     "robustness/side_by_side.csv": "side_by_side/hypotheses.csv",
+    "rules/swaps.csv": "rules/analysis/swaps.csv",
+    "sobol/sobol.csv": "sobol/analysis/sobol.csv",
     "hypotheses/verdicts.png": "hypotheses/analysis/figures/verdicts.png",
     "robustness/findings.png": "robustness_findings/findings.png",
     "robustness/indiana.png": "indiana/findings.png",
     "robustness/side_by_side.png": "side_by_side/side_by_side.png",
 }
+#: Outcomes and months that a page shows of a large table.
+OF_RULES = (
+    ("burden", 120), ("disparity_ratio", 120), ("policy_wins", 120), ("decision_share", 60), ("agenda_origin", 60),
+)  # fmt: skip
+OF_SOBOL = (
+    ("burden", 24), ("burden", 120), ("disparity_ratio", 120), ("policy_wins", 120), ("decision_share", 24),
+    ("agenda_origin", 24),
+)  # fmt: skip
+
+#: File beside a page -> the part of it that is kept, where the study writes much more.
+PARTS = {"rules/swaps.csv": OF_RULES, "sobol/sobol.csv": OF_SOBOL}
 
 
 def take(source: Path, target: Path) -> None:
     """Copy a file beside a page; a picture with few colors, so that a page loads quickly."""
+    kept = PARTS.get(f"{target.parent.name}/{target.name}")
+    if kept is not None:
+        table = pd.read_csv(source, comment="#")
+        rows = [outcome in kept for outcome in zip(table["metric"], table["month"], strict=True)]
+        table[rows].to_csv(target, index=False, float_format="%.6g", lineterminator="\n")
+        return
     if source.suffix != ".png":
         shutil.copyfile(source, target)
         return
@@ -243,6 +262,40 @@ def synergy() -> Iterator[str]:
     yield from rows_of(("outcome, month", "the whole", "single effects, summed", "synergy"), rows, right=(1, 2, 3))
 
 
+# Single rules
+
+#: How many rules are shown.
+MOST_RULES = 16
+
+
+def rules() -> Iterator[str]:
+    """What each rule does where all else is Collective Impact's, and where all else is community-led's."""
+    table = read("rules/swaps.csv")
+    table = table[table["direction"] != "all"]
+    size = table["effect"].abs() * ((table["ci_low"] > 0.0) | (table["ci_high"] < 0.0))
+    largest = size.groupby([table["label"], table["metric"]]).max().unstack()
+    order = (largest / largest.max()).mean(axis=1).sort_values(ascending=False, kind="stable").index[:MOST_RULES]
+    cells = table.set_index(["label", "metric", "direction"])
+    rows = []
+    for label in order:
+        row = [label]
+        for metric, _ in OF_RULES:
+            both = []
+            for direction in sorted(table["direction"].unique()):
+                one = cells.loc[(label, metric, direction)]
+                told = one["ci_low"] > 0.0 or one["ci_high"] < 0.0
+                both.append(signed(one["effect"], metric).removesuffix(" pp") if told else "?")
+            row.append(" / ".join(both))
+        rows.append(row)
+    heads = [_with_unit(metric, month) for metric, month in OF_RULES]
+    yield from rows_of(("rule", *heads), rows, right=range(1, 1 + len(heads)))
+
+
+def _with_unit(metric: str, month: int) -> str:
+    """What an outcome is called, its month, and its unit where that is percentage points."""
+    return f"{label_of(metric_of(metric))}, {month}{', pp' if metric_of(metric).unit == 'share' else ''}"
+
+
 # Conversion and hybrids
 
 _REACHED = {
@@ -363,6 +416,23 @@ def screening() -> Iterator[str]:
     yield from rows_of(("", "number", "mean", *heads), rows, right=range(2, 3 + len(keys)))
 
 
+def sobol() -> Iterator[str]:
+    """How much of the variance of the difference each number explains alone, and with all others."""
+    table = read("sobol/sobol.csv")
+    table = table[table["response"].str.contains("minus")]
+    mean = table.groupby("label")["ST"].mean().sort_values(ascending=False)
+    cells = table.set_index(["label", "metric", "month"])
+    rows = []
+    for label in mean.index:
+        row = [label]
+        for outcome in OF_SOBOL:
+            one = cells.loc[(label, *outcome)]
+            row.append(f"{one['S1']:.2f} / **{one['ST']:.2f}** [{one['ST_low']:.2f}, {one['ST_high']:.2f}]")
+        rows.append(row)
+    heads = [f"{label_of(metric_of(metric))}, {month}" for metric, month in OF_SOBOL]
+    yield from rows_of(("number", *heads), rows, right=range(1, 1 + len(heads)))
+
+
 # Instruments
 
 
@@ -382,7 +452,7 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "verdicts": verdicts, "verdicts-short": verdicts_short, "where": where, "onesided": onesided, "shapley": shapley,
     "synergy": synergy, "conversions": conversions, "least-organizing": least_organizing, "hybrids": hybrids,
     "findings": findings, "indiana": indiana, "side-by-side": side_by_side, "screening": screening,
-    "survey": survey,
+    "survey": survey, "rules": rules, "sobol": sobol,
 }  # fmt: skip
 
 
