@@ -126,7 +126,7 @@
       CEJ.keys(this.root, [
         ...Object.keys(this.tabs).map((name) => ({ keys: [this.tabs[name].getAttribute("aria-keyshortcuts")], label: t("room.tab." + name), run: () => this.open(this.panel === name ? null : name) })),
         { keys: ["p"], label: t("room.present"), run: () => this.present(!this.presenter) },
-        { keys: ["Escape"], label: t("room.close"), run: () => this.open(null) },
+        { keys: ["Escape"], label: t("room.close"), run: () => (this.panel ? this.open(null) : this.player && this.player.select(-1, -1)) },
       ]);
       this.fillPickers();
     }
