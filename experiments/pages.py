@@ -54,6 +54,7 @@ TAKEN = {
     "robustness/side_by_side.csv": "side_by_side/hypotheses.csv",
     "rules/swaps.csv": "rules/analysis/swaps.csv",
     "sobol/sobol.csv": "sobol/analysis/sobol.csv",
+    "sobol/sobol.png": "sobol/analysis/figures/sobol_1.png",
     "hypotheses/verdicts.png": "hypotheses/analysis/figures/verdicts.png",
     "robustness/findings.png": "robustness_findings/findings.png",
     "robustness/indiana.png": "indiana/findings.png",
@@ -419,7 +420,7 @@ def screening() -> Iterator[str]:
 def sobol() -> Iterator[str]:
     """How much of the variance of the difference each number explains alone, and with all others."""
     table = read("sobol/sobol.csv")
-    table = table[table["response"].str.contains("minus")]
+    table = table[table["response"].str.contains(" - ", regex=False)]
     mean = table.groupby("label")["ST"].mean().sort_values(ascending=False)
     cells = table.set_index(["label", "metric", "month"])
     rows = []
@@ -427,10 +428,16 @@ def sobol() -> Iterator[str]:
         row = [label]
         for outcome in OF_SOBOL:
             one = cells.loc[(label, *outcome)]
-            row.append(f"{one['S1']:.2f} / **{one['ST']:.2f}** [{one['ST_low']:.2f}, {one['ST_high']:.2f}]")
+            alone, whole, low, high = (_plain(one[name]) for name in ("S1", "ST", "ST_low", "ST_high"))
+            row.append(f"{alone} / **{whole}** [{low}, {high}]")
         rows.append(row)
     heads = [f"{label_of(metric_of(metric))}, {month}" for metric, month in OF_SOBOL]
     yield from rows_of(("number", *heads), rows, right=range(1, 1 + len(heads)))
+
+
+def _plain(value: float) -> str:
+    """A number with two digits, and no sign where they are all zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 # Instruments
