@@ -559,6 +559,7 @@
         wanted = 0;
         wait.hidden = true;
         node.classList.remove("is-telling");
+        this.root.classList.remove("is-telling");
         leave.hidden = true;
         cards.hidden = false;
         this.root.classList.remove("is-veiled");
@@ -581,6 +582,7 @@
           if (playing) return playing.update(story);
           this.panels.stories.trying({ id, done: 0, total: 1 });
           node.classList.add("is-telling");
+          this.root.classList.add("is-telling"); // whose names a story may keep to itself until the room has guessed
           cards.hidden = true;
           leave.hidden = false;
           this.storyLevers = story.levers;
