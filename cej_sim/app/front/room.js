@@ -565,7 +565,7 @@
         this.root.classList.remove("is-veiled");
         this.storyLevers = null;
         this.fewLevers();
-        if (this.player) this.player.setOptions({ blind: false });
+        if (this.player) this.player.setCharts(null).setOptions({ blind: false });
       };
       cards.append(el("p", { class: "cej-quiet" }, t("room.stories.intro")), ...this.start.stories.map((story) =>
         el("article", { class: "cej-story-card" }, el("h3", {}, story.title), el("p", {}, story.question),
