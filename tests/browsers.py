@@ -114,10 +114,12 @@ def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, s
 
 
 def watched(page: object) -> list[str]:
-    """What goes wrong on a page from now on: errors, and requests that leave this computer."""
+    """What goes wrong on a page from now on: errors, warnings, and requests that leave this computer."""
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))  # type: ignore[attr-defined]
-    page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)  # type: ignore[attr-defined]
+    page.on(
+        "console", lambda said: wrong.append(f"console: {said.text}") if said.type in ("error", "warning") else None
+    )  # type: ignore[attr-defined]
     page.on("request", lambda sent: None if local(sent.url) else wrong.append(f"request: {sent.url}"))  # type: ignore[attr-defined]
     page.on("websocket", lambda opened: None if local(opened.url) else wrong.append(f"websocket: {opened.url}"))  # type: ignore[attr-defined]
     return wrong

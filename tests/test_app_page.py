@@ -333,7 +333,7 @@ def test_a_story_leads_through_the_room(visit):
     page = visit()
     page.keyboard.press("g")
     page.get_by_role("button", name="Begin").first.click()
-    page.wait_for_selector(".cej-story-next", timeout=180_000)
+    page.wait_for_selector(".cej-story-next", timeout=10_000)  # at once, whether or not its claims have been tried
     page.keyboard.press("Escape")
     page.keyboard.press("l")
     page.wait_for_selector(".cej-lever")
@@ -346,6 +346,23 @@ def test_a_story_leads_through_the_room(visit):
     page.wait_for_function(f"document.getElementById('room').dataset.shown !== '{before}'")
     page.get_by_role("button", name="Leave the story").click()
     page.wait_for_selector(".cej-story-card")
+
+
+def test_a_story_s_numbers_come_in_while_it_is_told(visit):
+    page = visit(width=1920, height=1080)
+    page.keyboard.press("p")
+    page.keyboard.press("g")
+    page.get_by_role("button", name="Begin").first.click()
+    page.locator(".cej-story-next").click()
+    page.locator(".cej-story-tap").nth(1).click()
+    page.wait_for_function("!document.querySelector('.cej-story-guess h3').textContent.includes('\u2026')")
+    assert "%" in page.locator(".cej-story-guess h3").inner_text()
+    page.wait_for_selector(".cej-stories-trying", state="hidden", timeout=180_000)
+    assert page.locator(".cej-story-count").nth(1).input_value() == "1"
+    # The button that goes on stands below the text, and in the window.
+    box = page.locator(".cej-story-next").bounding_box()
+    assert box["y"] + box["height"] <= 1080
+    assert page.evaluate("(b => b.scrollHeight <= b.clientHeight + 1)(document.querySelector('.cej-story-body'))")
 
 
 def test_two_visitors_are_apart(visit):
@@ -452,6 +469,97 @@ def test_the_page_fits_its_window(visit, width, height):
         assert box["x"] >= stage["x"] + stage["width"] - 1 or box["y"] >= stage["y"] + stage["height"] - 1
     page.keyboard.press("Escape")
     assert page.locator(".cej-room-panel").is_hidden()
+
+
+#: Visible words that do not fit where they stand; what lies in a row that says where it goes on is another matter.
+CUT = """() => {
+  const context = document.createElement('canvas').getContext('2d');
+  const words = document.querySelectorAll('#room :is(button, select, h1, h2, h3, p, li, output, th, td)');
+  return [...words].filter((node) => {
+    if (!node.offsetParent || node.closest('.cej-scrolling, .cej-unseen') || node.clientWidth < 2) return false;
+    if (node.tagName !== 'SELECT') return node.scrollWidth > node.clientWidth + 1;
+    const style = getComputedStyle(node);
+    context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    context.letterSpacing = style.letterSpacing;
+    return context.measureText(node.selectedOptions[0].textContent).width > node.clientWidth - 16;
+  }).map((node) => (node.selectedOptions ? node.selectedOptions[0] : node).textContent.slice(0, 60)); }"""
+#: Rows that are longer than their place and do not show it.
+HIDDEN = """() => [...document.querySelectorAll('.cej-scrolling')].filter((box) => box.offsetParent &&
+  box.firstChild.scrollWidth > box.firstChild.clientWidth + 2 && !box.matches('.has-left, .has-right')).length"""
+SIZES = [(390, 844), (1024, 768), (1280, 720), (1920, 1080)]
+
+
+def looked_at(page, width, height):
+    page.evaluate("(CEJ.room.here.player.pause(), CEJ.room.here.player.goto(36), 0)")
+    for view in ("tables", "network", "powermap", "curves", "difference", "bands", "log"):
+        page.evaluate("(view) => { CEJ.room.here.player.setView(view, true); }", view)
+        time.sleep(0.2)
+        assert page.evaluate(CUT) == [], view
+        assert page.evaluate(HIDDEN) == 0, view
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("CEJ.room.here.player.setView('tables', true); 0")
+    time.sleep(0.2)
+    stairs, clock = page.locator(".cej-stairs").first.bounding_box(), page.locator(".cej-time").bounding_box()
+    assert stairs["y"] + stairs["height"] <= clock["y"] + 1, "the staircase is seen without scrolling"
+    table = page.locator(".cej-tablebox").first.bounding_box()
+    assert min(table["width"], table["height"]) >= {390: 200, 1024: 240, 1280: 270, 1920: 450}[width]
+    assert page.locator(".cej-tick").evaluate_all("(all) => all.every((one) => one.querySelector('svg path'))")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_no_word_is_cut(visit, width, height):
+    page = visit(width=width, height=height)
+    if width == 1920:
+        page.keyboard.press("p")
+    looked_at(page, width, height)
+
+
+def test_no_word_is_cut_in_spanish(browser, tmp_path):
+    with served("--language", "es", folder=tmp_path) as (address, _):
+        for width, height in SIZES:
+            context = browser.new_context(viewport={"width": width, "height": height})
+            page = context.new_page()
+            wrong = watched(page)
+            opened(page, address)
+            assert page.locator("html").get_attribute("lang") == "es"
+            assert "Dirigida por la comunidad" in page.locator(".cej-title").all_inner_texts()
+            assert page.evaluate("[...CEJ.room.here.t.missing]") == []
+            if width == 1920:
+                page.keyboard.press("p")
+            looked_at(page, width, height)
+            page.evaluate("CEJ.room.here.player.setView('powermap', true); 0")
+            assert "vivienda" in page.locator(".cej-view-powermap select").first.inner_text()
+            context.close()
+            assert wrong == []
+
+
+def test_keys_work_wherever_the_focus_is_and_help_names_them(visit):
+    page = visit()
+    page.evaluate("(CEJ.room.here.player.pause(), CEJ.room.here.player.goto(12), 0)")
+    page.locator(".cej-room-tab").nth(2).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("CEJ.room.here.player.month()") == 24
+    page.keyboard.press("n")
+    first = page.evaluate("CEJ.room.here.player.chosen.place")
+    page.keyboard.press("n")
+    page.keyboard.press("N")
+    assert page.evaluate("CEJ.room.here.player.chosen.place") == first
+    page.keyboard.press("p")
+    assert page.evaluate("CEJ.room.here.presenter")
+    page.keyboard.press("Escape")
+    assert page.evaluate("CEJ.room.here.player.chosen.place") == -1
+    page.keyboard.press("?")
+    shown = set(page.locator("dialog[open] kbd").all_inner_texts())
+    assert {"Space", "Home", "End", "n", "Shift+n", "c", "g", "l", "w", "e", "s", "b", "p", "Esc", "?", "PgDn"} <= shown
+    dialog = page.locator("dialog[open]")
+    assert dialog.evaluate("(node) => node.scrollHeight <= node.clientHeight + 1")
+    page.keyboard.press("Escape")
+    for _ in range(24):  # every stop of the Tab key is seen
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            "(node => node === document.body ? '3px' : getComputedStyle(node).outlineWidth)(document.activeElement)"
+        )
+        assert at == "3px"
 
 
 def test_every_control_has_a_name_for_screen_readers(visit):

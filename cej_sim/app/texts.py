@@ -8,7 +8,6 @@ descriptions of scenarios, the labels of rules, stories) is not translated here.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -84,15 +83,23 @@ def fill(text: str, values: Mapping[str, object]) -> str:
 
 
 def worded(payload: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """A payload of ``history.Show`` with the names of metrics and of shipped scenarios in a language."""
+    """A payload of ``history.Show`` with the names of metrics, shipped scenarios and usual issues in a language."""
     if language == ENGLISH:
         return dict(payload)
     words, given = read(language), dict(payload)
     given["metrics"] = [{**one, "label": words.get(f"metric.{one['name']}", one["label"])} for one in given["metrics"]]
-    given["sides"] = [
-        {**side, "title": words.get(f"scenario.{side['name']}", side["title"])} for side in copy.copy(given["sides"])
-    ]
+    given["sides"] = [_side(side, words) for side in given["sides"]]
     return given
+
+
+def _side(side: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
+    issues = {name: words.get(f"issue.{name.replace(' ', '_')}", name) for name in side.get("issues", ())}
+    return {
+        **side,
+        "title": words.get(f"scenario.{side['name']}", side["title"]),
+        "issues": list(issues.values()),
+        "log": [{**entry, "subject": issues.get(entry["subject"], entry["subject"])} for entry in side.get("log", ())],
+    }
 
 
 __all__ = ["LanguageError", "ScenarioError", "fill", "languages", "own", "placeholders", "read", "worded"]

@@ -20,14 +20,14 @@
       const { ctx, w, h } = surface, em = player.em, { show } = player;
       // Where steps are small, the arrow stands beside the last one, so that it never crosses a number.
       const aside = w < 30 * em ? 1.1 * em : 0;
-      const gap = (aside ? 0.02 : 0.012) * w, wide = Math.min((w - aside - 3 * gap) / 4, 11 * em), left = (w - aside - 4 * wide - 3 * gap) / 2;
+      const gap = (aside ? 0.02 : 0.012) * w, wide = Math.min((w - aside - (aside ? 4 : 3) * gap) / 4, 11 * em), left = Math.max((w - aside - 4 * wide - 3 * gap) / 2, aside ? gap / 2 : 0);
       const big = Math.min(CEJ.clamp(0.2 * h, 1.3 * em, 2.1 * em), wide / 2.6), floor = h - 1.5 * em, room = Math.max(10, floor - 4);
       const short = wide < 8.2 * em ? ".short" : "";
       const alive = side.exists(month);
       // One size for all four words, so that the longest of them is not cut.
       ctx.font = CEJ.font(0.92 * em, 600);
       const longest = Math.max(...STEPS.map(([name]) => ctx.measureText(t("player.step." + name + short)).width));
-      const label = 0.92 * em * CEJ.clamp((wide + gap) / longest, 0.72, 1);
+      const label = 0.92 * em * CEJ.clamp((wide + gap - 2) / longest, 0.6, 1);
       ctx.clearRect(0, 0, w, h);
       ctx.textAlign = "center";
       ctx.textBaseline = "alphabetic";
@@ -52,7 +52,7 @@
         ctx.fillRect(x, y - 1, wide, 2);
         ctx.fillStyle = CEJ.colors.ink;
         ctx.font = CEJ.font(label, 600);
-        ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide + gap), x + wide / 2, h - 0.4 * em);
+        ctx.fillText(CEJ.shortened(ctx, t("player.step." + STEPS[step][0] + short), wide + gap + 1), x + wide / 2, h - 0.4 * em);
       }
       const begun = clock > 0.01; // before the first meeting nobody has said anything yet
       gapLine(ctx, left, wide, gap, floor, room, alive && begun ? clock : -1, em, aside);

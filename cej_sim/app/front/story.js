@@ -275,12 +275,14 @@
     const { story, texts } = given;
     const board = root.querySelector(".cej-page-player"), panel = root.querySelector(".cej-page-panel");
     let player = null, loaded = -1;
+    const large = matchMedia("(min-width: 1600px)"); // a projector, or a large screen: then the player's type is large as well
+    large.addEventListener("change", () => player && player.setOptions({ presenter: large.matches }));
     function load(n) {
       if (loaded === n) return;
       loaded = n;
       const payload = CEJ.unfold(given.payloads[n], given.blobs);
       if (player) player.setPayload(payload);
-      else player = CEJ.player(board, { payload, texts, options: { autoplay: false, presenter: false } });
+      else player = CEJ.player(board, { payload, texts, options: { autoplay: false, presenter: large.matches } });
     }
     const led = CEJ.story(panel, {
       story, texts, player: () => player,

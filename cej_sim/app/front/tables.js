@@ -178,7 +178,7 @@
       const narrow = player.root.classList.contains("cej-narrow"), half = halves[0] && halves[0].surface.box.parentNode;
       if (narrow || !half) return false;
       const w = half.clientWidth, h = half.clientHeight, em = player.em;
-      const aside = CEJ.clamp(w - h, Math.max(11 * em, 0.34 * w), 0.42 * w);
+      const aside = CEJ.clamp(w - h, Math.max(12.5 * em, 0.34 * w), Math.max(12.5 * em, 0.42 * w));
       const below = Math.min(w, h - Math.min(8.4 * em, 0.34 * h)), beside = Math.min(w - aside, h);
       node.style.setProperty("--aside", aside + "px");
       return beside > 1.08 * below;
@@ -392,14 +392,14 @@
       if (alive) {
         // Two lines of words below the number, as large as the ring leaves them room; none where that would be unreadable.
         const lines = [t("player.tables.residents"), t("player.tables.ideas")];
-        const small = Math.min(0.125 * scale, ...lines.map((line, n) => fitting(ctx, line, 2 * (inner - 4) * [0.9, 0.66][n], 600)));
+        const small = Math.min(0.125 * scale, ...lines.map((line, n) => fitting(ctx, line, 2 * (inner - 3) * [0.92, 0.8][n], 600)));
         const readable = small >= 8;
         ctx.font = CEJ.font(0.31 * scale, 800);
-        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + (readable ? 0.06 : 0.11) * scale);
+        ctx.fillText(clock > 0.01 ? Math.round(100 * ideas) + "\u202f%" : "\u2013", cx, cy + (readable ? 0 : 0.11) * scale);
         if (readable) {
           ctx.font = CEJ.font(small, 600);
           ctx.fillStyle = CEJ.colors.soft;
-          lines.forEach((line, n) => ctx.fillText(line, cx, cy + 0.06 * scale + (1.15 + 1.1 * n) * small));
+          lines.forEach((line, n) => ctx.fillText(line, cx, cy + (1.2 + 1.1 * n) * small));
         }
       } else {
         ctx.globalAlpha = 1;
