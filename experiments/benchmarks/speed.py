@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(HERE)]
 from oracle import DrawTable, Oracle  # noqa: E402  (the oracle lives with the tests)
 
 from cej_sim import draws  # noqa: E402
-from cej_sim.compiled import entry  # noqa: E402
+from cej_sim.compiled import entry, prefetch  # noqa: E402
 from cej_sim.metrics import METRICS  # noqa: E402
 from cej_sim.month import run_months  # noqa: E402
 from cej_sim.population import populate  # noqa: E402
@@ -431,8 +431,9 @@ def all_text(found: dict[str, Any]) -> str:
         f"Against what memory allows, at {least['agents']:,} agents and {least['ties']:,} directions of ties: a month "
         f"took {least['month_s']:.2f} s; the same rows gathered over the same ties take {least['gather_s']:.2f} s, a "
         f"copy of the state's bytes {least['copy_s']:.2f} s, its draws {least['draws_s']:.3f} s, together "
-        f"{least['bound_s']:.2f} s: **{least['ratio']:.2f} times the bound**. Where rows are asked for ahead, as the core "
-        f"does, the gather takes {least['gather_ahead_s']:.2f} s, and a month {least['ratio_ahead']:.2f} times that bound.",
+        f"{least['bound_s']:.2f} s: **{least['ratio']:.2f} times the bound**. Where rows are asked for "
+        f"ahead, as the core does, the gather takes {least['gather_ahead_s']:.2f} s, and a month "
+        f"{least['ratio_ahead']:.2f} times that bound.",
         f"Time grows with (agents + ties) to the power {found['exponent']:.2f} from {found['growth'][0]['agents']:,} "
         f"to {found['growth'][-1]['agents']:,} agents.",
         f"Two threads were {threads['ratio_all']:.2f} times as fast as one (median of {threads['of']}); "
