@@ -71,11 +71,11 @@ def check_state(state: State) -> None:
         assert c[name][0] >= 0.0, (name, c[name][0])
     for name in SCALARS_IN_UNIT:
         assert c[name][0] <= 1.0 + ROUNDING, (name, c[name][0])
-    for vector in (*state.x[state.active], *state.x0[state.active], state.decision):
-        assert vector.min() >= -ROUNDING
-        assert vector[:K].sum() == pytest.approx(1.0, abs=ROUNDING)
-        assert vector[K] <= 1.0 + ROUNDING
-        assert vector[K + 1 :].sum() == pytest.approx(1.0, abs=ROUNDING)
+    for vectors in (state.x[state.active], state.x0[state.active], state.decision[np.newaxis]):
+        assert (vectors >= -ROUNDING).all()
+        assert (np.abs(vectors[:, :K].sum(axis=1) - 1.0) <= ROUNDING).all()
+        assert (vectors[:, K] <= 1.0 + ROUNDING).all()
+        assert (np.abs(vectors[:, K + 1 :].sum(axis=1) - 1.0) <= ROUNDING).all()
     assert state.commitment.sum() == pytest.approx(1.0, abs=ROUNDING)
     assert state.table_share.sum() == pytest.approx(1.0, abs=ROUNDING)
 

@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 #: Set where a browser must be there: then its absence is a failure, and not a skipped test.
 REQUIRED = "CEJ_SIM_BROWSER"
@@ -29,6 +32,48 @@ def chromium() -> str | None:
     if found is None and os.environ.get(REQUIRED):
         raise RuntimeError(f"{REQUIRED} is set, and there is no chromium")
     return found
+
+
+#: For tests that need a browser.
+needed = pytest.mark.skipif(
+    chromium() is None, reason="no chromium here: NOT TESTED IN A BROWSER (apt-get install chromium)"
+)
+
+
+@contextmanager
+def started() -> Iterator[Any]:
+    """A Chromium, driven by Playwright."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright (extra `test`) is not installed")
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def from_files(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages from their files; fails at the end if one asked for anything but itself, or complained."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_(path: Path, width: int = 1280, height: int = 720, **more: Any) -> Any:
+        address = path.as_uri()
+        context = browser.new_context(viewport={"width": width, "height": height}, **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
+        page.on(
+            "request",
+            lambda asked: asked.url in (address, "data:,") or complaints.append(f"asked for {asked.url}"),
+        )
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
 
 
 @contextmanager

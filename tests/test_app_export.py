@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
-import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
+import browsers
 import pytest
+from sharing import once
 
 from cej_sim import cli
 from cej_sim.app import export, stories
@@ -200,52 +202,25 @@ def test_mistakes_in_a_command_are_one_line_each(tmp_path, capsys):
 
 # In a browser
 
-CHROMIUM = shutil.which("chromium")
-looked_at = pytest.mark.skipif(CHROMIUM is None, reason="no `chromium` on the path: the page was not looked at")
-
 
 @pytest.fixture(scope="module")
 def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright (extra `test`) is not installed")
-    with api.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+    with browsers.started() as started:
+        yield started
 
 
 @pytest.fixture
 def opened(browser, made):
     """Open the page from its file, offline; fails if it asks for anything, or complains."""
-    contexts, complaints = [], []
-
-    def open_(path: Path | None = None, width=1280, height=720):
-        address = (path or made[1].path).as_uri()
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, offline=True, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
-        page.on(
-            "request",
-            lambda asked: asked.url in (address, "data:,") or complaints.append(f"asked for {asked.url}"),
-        )
-        page.goto(address)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with browsers.from_files(browser) as open_:
+        yield lambda path=None, **more: open_(path or made[1].path, offline=True, reduced_motion="reduce", **more)
 
 
 def kinds_of(page):
     return [one["kind"] for one in page.evaluate("page.led.stages")]
 
 
-@looked_at
+@browsers.needed
 def test_every_step_can_be_walked_by_keyboard(opened):
     page = opened()
     kinds = kinds_of(page)
@@ -263,7 +238,7 @@ def test_every_step_can_be_walked_by_keyboard(opened):
         assert page.evaluate("page.led.stage().kind") == kind
 
 
-@looked_at
+@browsers.needed
 def test_nothing_is_shown_before_the_room_has_guessed(opened, made):
     page = opened()
     page.keyboard.press("PageDown")
@@ -281,7 +256,7 @@ def test_nothing_is_shown_before_the_room_has_guessed(opened, made):
     assert "Collective Impact" not in page.locator("#story").inner_text()
 
 
-@looked_at
+@browsers.needed
 def test_votes_are_tapped_typed_and_taken_back(opened):
     page = opened()
     page.keyboard.press("PageDown")
@@ -300,7 +275,7 @@ def test_votes_are_tapped_typed_and_taken_back(opened):
     assert "You: 11" in outcome
 
 
-@looked_at
+@browsers.needed
 def test_what_came_out_stands_beside_the_guesses(opened, made):
     page = opened()
     tried = made[1].tried
@@ -314,7 +289,7 @@ def test_what_came_out_stands_beside_the_guesses(opened, made):
     assert f"Model: {tried['right'].times} of 20" in text
 
 
-@looked_at
+@browsers.needed
 def test_a_step_sets_view_months_and_charts(opened):
     page = opened()
     page.evaluate("page.led.goto(5)")
@@ -326,7 +301,7 @@ def test_a_step_sets_view_months_and_charts(opened):
     assert "Community-led" in text
 
 
-@looked_at
+@browsers.needed
 def test_the_other_pages_open_and_the_story_waits(opened):
     page = opened()
     page.get_by_role("button", name="Facilitator's sheet").click()
@@ -341,8 +316,11 @@ def test_the_other_pages_open_and_the_story_waits(opened):
     assert page.evaluate("page.led.stage().kind") == "ask"
 
 
-@looked_at
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 720), (1920, 1080)])
+@browsers.needed
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(390, 844), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((1280, 720), (1920, 1080)))],
+)
 def test_it_fits_the_screen(opened, width, height):
     page = opened(width=width, height=height)
     for place, kind in enumerate(kinds_of(page)):
@@ -354,7 +332,7 @@ def test_it_fits_the_screen(opened, width, height):
         assert button["y"] + button["height"] <= height + 1, kind
 
 
-@looked_at
+@browsers.needed
 def test_the_sheet_prints_on_a_page_or_two(opened, tmp_path):
     page = opened()
     page.pdf(path=str(tmp_path / "sheet.pdf"), format="Letter", prefer_css_page_size=True)
@@ -366,7 +344,7 @@ def test_the_sheet_prints_on_a_page_or_two(opened, tmp_path):
     assert page.locator("#believe").is_hidden()
 
 
-@looked_at
+@browsers.needed
 def test_without_scripts_the_sheet_is_there(browser, made):
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
@@ -379,11 +357,39 @@ def test_without_scripts_the_sheet_is_there(browser, made):
 # The shipped ones
 
 
-@looked_at
+@pytest.fixture(scope="module", params=tuple(stories.shipped()))
+def shipped(request, tmp_path_factory):
+    """A shipped story, and what its export wrote and tried; made once for all tests and all workers."""
+    story = stories.read_story(request.param)
+
+    def make(folder):
+        written = export.export(story, folder / "story.html")
+        (folder / "written.pickle").write_bytes(pickle.dumps(replace(written, tried=dict(written.tried))))
+
+    folder = once(tmp_path_factory, f"story-{request.param}", make)
+    return story, pickle.loads((folder / "written.pickle").read_bytes())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", tuple(stories.shipped()))
-def test_shipped_stories_become_pages(name, opened, tmp_path):
-    written = export.export(stories.read_story(name), tmp_path / "story.html")
+@pytest.mark.long
+def test_the_model_bears_out_every_claim(shipped):
+    story, written = shipped
+    tried = written.tried
+    assert set(tried) == {check.name for check in story.checks}
+    assert stories.failures(tried) == []
+    for step in story.steps:
+        for option in step.guess.options if step.guess else ():
+            assert not option.check or tried[option.check].runs > 0
+    told = str(stories.told(story, tried))
+    assert not re.search(r"\bnan\b", told)
+    assert "–" not in told
+
+
+@browsers.needed
+@pytest.mark.slow
+@pytest.mark.long
+def test_shipped_stories_become_pages(shipped, opened, tmp_path):
+    written = shipped[1]
     assert written.size < 5_000_000
     page = opened(written.path)
     for kind in kinds_of(page):

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("solara", reason="the app is an extra")
-sync_api = pytest.importorskip("playwright.sync_api", reason="looks at the app in a browser")
+pytest.importorskip("playwright.sync_api", reason="looks at the app in a browser")
 
-import browsers  # noqa: E402
-from browsers import opened, ready, served, watched  # noqa: E402
+import browsers
+from browsers import opened, ready, served, watched
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        browsers.chromium() is None, reason="no chromium here: NOT TESTED IN A BROWSER (apt-get install chromium)"
-    ),
-]
+pytestmark = [pytest.mark.slow, browsers.needed]
 
 RESIDENTS = "governance.decide.votes.residents"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with served(folder=tmp_path_factory.mktemp("served")) as (found, _):
+def server(tmp_path_factory):
+    """The address and process of a room that all tests visit."""
+    with served(folder=tmp_path_factory.mktemp("served")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
+def address(server):
+    return server[0]
+
+
+@pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browsers.chromium(), args=browsers.ARGUMENTS)
+    with browsers.started() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -447,6 +447,16 @@ def test_a_lost_connection_is_told_and_comes_back(visit):
     ask(page, "set", side=1, values={RESIDENTS: 0.67})
     page.wait_for_function(f"CEJ.room.here.state.sides[1].values['{RESIDENTS}'] === 0.67")
     page.wrong[:] = [one for one in page.wrong if "ERR_INTERNET_DISCONNECTED" not in one and "WebSocket" not in one]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="there is no such signal here")
+def test_a_browser_that_goes_away_while_it_is_answered_ends_nothing(server, visit):
+    """The system tells a program of it by a signal, which ends a program by default."""
+    process = server[1]
+    process.send_signal(signal.SIGPIPE)
+    time.sleep(0.3)
+    assert process.poll() is None
+    assert payload(visit())["runs"] == 30
 
 
 def test_a_server_that_was_started_anew_is_joined_again(browser, tmp_path):

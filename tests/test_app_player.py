@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import browsers
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
@@ -19,9 +20,8 @@ from cej_sim.metrics import NAMES
 from cej_sim.scenario import Scenario, defaults
 from cej_sim.state import RESIDENT
 
-CHROMIUM = shutil.which("chromium")
-PLAYWRIGHT = pytest.importorskip("playwright.sync_api", reason="playwright (extra `test`) is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no `chromium` on the path: the player was not looked at")
+pytest.importorskip("playwright.sync_api", reason="playwright (extra `test`) is not installed")
+pytestmark = browsers.needed
 
 TEXTS: dict[str, str] = YAML(typ="safe").load(
     (Path(front.__file__).with_name("texts") / "en.yaml").read_text(encoding="utf-8")
@@ -44,40 +44,23 @@ def show() -> history.Show:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with PLAYWRIGHT.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+    with browsers.started() as started:
+        yield started
 
 
 @pytest.fixture
 def opened(browser, show, tmp_path) -> Iterator[Callable[..., Any]]:
     """Open the player on a payload; fails if the page asks for anything else, or complains."""
-    contexts, complaints = [], []
+    numbers = itertools.count()
+    with browsers.from_files(browser) as from_file:
 
-    def open_(payload: Any = None, width: int = 1280, height: int = 720, motion: str = "no-preference", **options: Any):
-        file = tmp_path / f"{len(contexts)}.html"
-        page_text = front.player_page(show.payload() if payload is None else payload, TEXTS, options)
-        file.write_text(page_text, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
-        page.on(
-            "request",
-            lambda asked: (
-                asked.url == file.as_uri() or asked.url == "data:," or complaints.append(f"asked for {asked.url}")
-            ),
-        )
-        page.goto(file.as_uri())
-        return page
+        def open_(payload: Any = None, width: int = 1280, height: int = 720, motion: str = "no-preference", **options):
+            file = tmp_path / f"{next(numbers)}.html"
+            page_text = front.player_page(show.payload() if payload is None else payload, TEXTS, options)
+            file.write_text(page_text, encoding="utf-8")
+            return from_file(file, width, height, reduced_motion=motion)
 
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield open_
 
 
 INKED = """() => [...document.querySelectorAll('.cej-stage canvas.cej-canvas')].filter(c => c.offsetWidth).map(c => {

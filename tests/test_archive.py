@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pictures import leave_empty
 
 import cej_sim as cej
 from cej_sim import archive, provenance
@@ -26,7 +27,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of results."""
     small = Scenario("small", {**defaults(), "community.residents": 20}, months=6)
     out = tmp_path_factory.mktemp("made") / "few months"
-    cej.simulate(small, runs=1, months=2).save(out)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        leave_empty(monkeypatch)
+        cej.simulate(small, runs=1, months=2).save(out)
     return out
 
 

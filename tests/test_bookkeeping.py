@@ -44,6 +44,7 @@ def test_books_under_any_rules(scenario, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @given(scenario=any_scenario(months=36, residents=100), seed=st.integers(0, 10**6))
 @settings(
     max_examples=500,
@@ -55,6 +56,7 @@ def test_books_under_many_rules(scenario, seed):
     keep_books(scenario, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["community_led", "converted_by_mandate"])
 def test_a_month_is_its_phases_in_the_order_of_the_table(name):
     """The phases called one by one, as ``PHASES`` lists them, are what ``run_months`` does."""

@@ -80,6 +80,7 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert said["seed"] == 4
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_compare_without_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["compare", "--runs", "2", "--months", "3"]) == 0
@@ -96,6 +97,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         assert cej_sim.load(path).title in out
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_run_writes_below_results_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["run", "old.yaml", "--runs", "2", "--months", "6"]) == 0
     out, _ = capsys.readouterr()
@@ -140,6 +142,7 @@ def test_check_says_what_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1].startswith("bad.yaml:7:17: funder.grant")
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_unequal_budgets_are_compared_where_one_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["compare", "old.yaml", "rich.yaml", "--runs", "1", "--months", "3"]
@@ -231,6 +234,7 @@ def test_numbers_are_shown_even_if_they_cannot_be_saved(
         assert err.splitlines()[-1] == wanted
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_names_in_another_encoding_are_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
     name, directory = os.fsdecode(b"caf\xe9.yaml"), os.fsdecode(b"r\xe9sultats")
@@ -242,6 +246,7 @@ def test_names_in_another_encoding_are_no_obstacle(capsys: pytest.CaptureFixture
     assert r"caf\udce9.yaml" in Path(directory, "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_names_of_files_do_not_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     odd = "ev\x1b[31mil\u202e\n.yaml"
     Path(odd).write_text(SMALL.format(name="odd", label="Odd"))
@@ -402,8 +407,10 @@ def test_odd_options_get_one_short_line(options: list[str], words: str, capsys: 
     "encoding", [pytest.param("ascii", marks=pytest.mark.slow), "cp1252", pytest.param("utf-8", marks=pytest.mark.slow)]
 )
 def test_tables_survive_any_encoding(encoding: str) -> None:
-    command = [sys.executable, "-m", "cej_sim", "compare", "old.yaml", "new.yaml", "--runs", "2", "--months", "3"]
-    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    code = "import pictures, pytest; pictures.leave_empty(pytest.MonkeyPatch()); from cej_sim import cli; cli.main()"
+    command = [sys.executable, "-c", code, "compare", "old.yaml", "new.yaml", "--runs", "2", "--months", "3"]
+    path = os.pathsep.join([str(Path(cli.__file__).parents[1]), str(Path(__file__).parent)])
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     out = done.stdout.decode(encoding)

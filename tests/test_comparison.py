@@ -194,6 +194,7 @@ def test_mistakes_are_named() -> None:
         pairing_gain(noisy_table(runs=1), "ci", "led", 60)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_difference() -> None:
     """95% intervals over 5 pairs of correlated normal values, 4000 times: 40 metrics by 100 tables."""
     rng = np.random.default_rng(20240501)

@@ -132,6 +132,7 @@ def test_the_directory_named_by_the_user_is_used(tmp_path):
     assert cache_used(CEJ_SIM_CACHE_DIR=wanted) == wanted / f"cej_sim-{compiled.source_hash()}"
 
 
+@pytest.mark.slow
 def test_the_usual_cache_directories_are_used(tmp_path):
     name = f"cej_sim-{compiled.source_hash()}"
     assert cache_used(XDG_CACHE_HOME=tmp_path / "xdg", HOME=tmp_path) == tmp_path / "xdg" / name
@@ -175,26 +176,39 @@ def test_the_types_that_are_compiled_for_are_those_of_a_population():
 
 
 FIRST_RUN = """
+import sys
 from cej_sim import compiled, month, runs, warmup
 from cej_sim.reading import load
 warmup.prepare()
-found = sorted(compiled.CACHE_DIRECTORY.rglob("*.nbc"))
+found = set(sys.argv[1:]) or {str(file) for file in compiled.CACHE_DIRECTORY.rglob("*.nbc")}
 assert found
 runs.simulate(load("converted_by_motion"), runs=2, months=3, threads=1)
-new = set(compiled.CACHE_DIRECTORY.rglob("*.nbc")) - set(found)
-assert not new, f"compiled later: {sorted(file.name for file in new)}"
+new = {str(file) for file in compiled.CACHE_DIRECTORY.rglob("*.nbc")} - found
+assert not new, f"compiled later: {sorted(new)}"
 for kernel in (month.run_months, month.measure_arrays):
     assert not kernel.stats.cache_misses and kernel.stats.cache_hits, kernel
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("processors", [1, 2])
-def test_nothing_is_left_to_compile_after_the_preparation(processors, tmp_path):
-    use = FIRST_RUN.replace("warmup.prepare()", f"warmup.usable_processors = lambda: {processors}; warmup.prepare()")
-    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
-    done = subprocess.run([sys.executable, "-c", use], env=environment, capture_output=True, text=True, check=False)
+def nothing_is_left_to_compile(environment: dict[str, str], *prepared: str, processors: int) -> None:
+    """Run for the first time; fails if that compiled anything that was not prepared, then or before."""
+    code = FIRST_RUN.replace("warmup.prepare()", f"warmup.usable_processors = lambda: {processors}; warmup.prepare()")
+    command = [sys.executable, "-c", code, *prepared]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_nothing_is_left_to_compile_after_the_preparation(tmp_path):
+    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
+    nothing_is_left_to_compile(environment, processors=2)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_nothing_is_left_to_compile_where_one_processor_prepared_it(plainest):
+    nothing_is_left_to_compile(plainest.environment, *plainest.prepared, processors=1)
 
 
 def test_a_kernel_for_compiled_callers_says_so_to_python():

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from sharing import once
 
 import cej_sim
 from cej_sim import reading
@@ -58,6 +62,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     return out, run("--contexts", "6", "--runs", "2", "--threads", "1", "--out", str(out))
 
 
+@pytest.mark.slow
 def test_the_script_runs_and_writes_its_files(small):
     out, done = small
     assert done.returncode == 0, done.stderr
@@ -70,6 +75,7 @@ def test_the_script_runs_and_writes_its_files(small):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_one_row_for_each_context_metric_and_month(small):
     outcomes = pd.read_csv(small[0] / "outcomes.csv")
     happened = [metric.name for metric in METRICS if metric.nature == "happened"]
@@ -82,6 +88,7 @@ def test_one_row_for_each_context_metric_and_month(small):
     assert (tie == includes_zero).all()
 
 
+@pytest.mark.slow
 def test_shares_of_the_summary_add_up(small):
     summary = pd.read_csv(small[0] / "summary.csv")
     total = summary[f"{CI}_leads"] + summary["cannot_tell"] + summary[f"{LED}_leads"]
@@ -93,6 +100,7 @@ def test_shares_of_the_summary_add_up(small):
     assert row["median_difference"] == pytest.approx(part["difference"].median())
 
 
+@pytest.mark.slow
 def test_the_motion_is_counted(small):
     motion = pd.read_csv(small[0] / "motion.csv")
     assert len(motion) == 6
@@ -101,6 +109,7 @@ def test_the_motion_is_counted(small):
     assert motion["median_month"].dropna().between(60, 120).all()
 
 
+@pytest.mark.slow
 def test_provenance_says_what_was_drawn(small):
     record = json.loads((small[0] / "provenance.json").read_text())
     assert record["runs"] == 2
@@ -109,6 +118,7 @@ def test_provenance_says_what_was_drawn(small):
     assert all(why for _, _, why in record["ranges"].values())
 
 
+@pytest.mark.slow
 def test_neither_threads_nor_a_second_run_change_a_number(small, contexts):
     quiet = Console(quiet=True)
     again = contexts.study(6, 2, 1, contexts.LEAST_GAIN, 3, quiet)
@@ -218,9 +228,30 @@ def test_noise_distinguishes_nothing(contexts):
 
 
 @pytest.fixture(scope="module")
-def sample(contexts) -> dict:
+def sample(contexts, tmp_path_factory) -> dict:
     """A moderate sample, with a seed that the README does not use."""
-    return contexts.study(80, 6, 11, contexts.LEAST_GAIN, 2, Console(quiet=True))
+
+    def make(folder: Path) -> None:
+        found = contexts.study(80, 6, 11, contexts.LEAST_GAIN, 2, Console(quiet=True))
+        (folder / "sample.pickle").write_bytes(pickle.dumps(found))
+
+    return pickle.loads((once(tmp_path_factory, "contexts", make) / "sample.pickle").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def again(contexts, sample) -> Callable[[int], np.ndarray]:
+    """Differences between the sides in the last month of a context that is run again: (60 runs, metrics)."""
+
+    @cache
+    def differences(context: int) -> np.ndarray:
+        here = sample["values"].iloc[context].to_dict()
+        ci, led = (
+            contexts.histories(contexts.placed(sample["scenarios"][name], here), 60, 700_000 + context)
+            for name in (CI, LED)
+        )
+        return (led - ci)[:, -1]
+
+    return differences
 
 
 def leads(sample: dict, metric: str, month: int) -> pd.Series:
@@ -229,6 +260,7 @@ def leads(sample: dict, metric: str, month: int) -> pd.Series:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("metric", ["burden", "worst_decile"])
 def test_either_side_leads_in_many_contexts_after_ten_years(sample, metric):
     row = leads(sample, metric, 120)
@@ -238,33 +270,33 @@ def test_either_side_leads_in_many_contexts_after_ten_years(sample, metric):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("side", [CI, LED])
 @pytest.mark.parametrize("metric", ["disparity_ratio", "burden", "worst_decile"])
-def test_the_contexts_in_which_a_side_leads_are_found_again_by_other_luck(contexts, sample, metric, side):
+def test_the_contexts_in_which_a_side_leads_are_found_again_by_other_luck(again, sample, metric, side):
     """The three contexts where the side was furthest ahead, run again 60 times: no lead that chance chose."""
     found = sample["outcomes"]
     last = found[(found["metric"] == metric) & (found["month"] == 120)]
     furthest = last.sort_values("difference", ascending=side == LED)["context"].head(3)
-    again = []
+    leads_again = []
     for context in furthest:
-        here = sample["values"].iloc[context].to_dict()
-        ci, led = (
-            contexts.histories(contexts.placed(sample["scenarios"][name], here), 60, 700_000 + context)
-            for name in (CI, LED)
-        )
-        difference = (led - ci)[:, -1, NAMES.index(metric)]
+        difference = again(int(context))[:, NAMES.index(metric)]
         t = difference.mean() / (difference.std(ddof=1) / np.sqrt(difference.size))
-        again.append(t if side == CI else -t)
-    assert max(again) > 4.0
-    assert sum(t > 2.0 for t in again) >= 2
+        leads_again.append(t if side == CI else -t)
+        if max(leads_again) > 4.0 and sum(t > 2.0 for t in leads_again) >= 2:
+            break  # whatever the third says
+    assert max(leads_again) > 4.0
+    assert sum(t > 2.0 for t in leads_again) >= 2
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_collective_impact_leads_early(sample):
     assert leads(sample, "burden", 24)[f"{CI}_leads"] > 0.5
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_outcome_is_won_everywhere_at_all_times(sample):
     table = sample["summary"]
     judged = table[table["better"] != "neither"]
@@ -274,6 +306,7 @@ def test_no_outcome_is_won_everywhere_at_all_times(sample):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_motion_passes_in_some_contexts_and_fails_in_others(sample):
     passes = (sample["motion"]["passed"] > 0.5).mean()
     assert 0.05 <= passes <= 0.80

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from cej_sim.ensemble import SHIPPED
+from cej_sim.sweeps import reading as reading_designs
 from cej_sim.sweeps.design import KINDS_OF_DESIGN, Plan
-from cej_sim.sweeps.reading import read_design
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Those that ask for the package's own parameter sets can be read once these are there.
@@ -17,6 +18,9 @@ DESIGNS = [
     for path in sorted((ROOT / "experiments").glob("*/design.yaml"))
     if SHIPPED.is_file() or "\nensemble: true" not in path.read_text(encoding="utf-8")
 ]
+
+#: Reads each design once.
+read_design = cache(reading_designs.read_design)
 
 
 def test_there_are_enough() -> None:

@@ -10,6 +10,7 @@ import pytest
 from worlds import (
     COLUMN,
     NO_GAINS,
+    a_third,
     advance,
     do,
     duplicate,
@@ -45,7 +46,7 @@ SHIPPED = sorted(reading.shipped())
 # Names
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", a_third(SHIPPED))
 def test_words_change_nothing(name):
     """Other name, label and description, same rules: every bit of every array is the same after ten years."""
     scenario = shipped(name)
@@ -110,7 +111,7 @@ def exchanged(state: State, other: np.ndarray) -> State:
     )
 
 
-@pytest.mark.parametrize("facilitation", [0.3, 1.0])
+@pytest.mark.parametrize("facilitation", [0.3, pytest.param(1.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("counted", ["blocs", "one_member_one_vote"])
 @pytest.mark.parametrize("rule", ["weighted_mean", "majority", "consensus", "delegated"])
 @pytest.mark.parametrize("invitation", ["by_ties", "by_lot", "by_election", "one_to_one"])
@@ -241,11 +242,12 @@ def words(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+@pytest.mark.parametrize("runs", [(0,), pytest.param((1, 2), marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize(("path", "one", "two", "circumstances"), PLACEBOS, ids=words)
-def test_placebo(path, one, two, circumstances):
+def test_placebo(path, one, two, circumstances, runs):
     """A rule that has nothing to act on leaves every bit of every column as it was."""
     worlds = [lively({**circumstances, path: value}) for value in (one, two)]
-    for run in range(3):
+    for run in runs:
         first, second = (history(world, run=run)[0] for world in worlds)
         assert first.tobytes() == second.tobytes()
 
@@ -280,7 +282,7 @@ def no_money(values: dict | None = None) -> dict:
     return {**dict.fromkeys(sources, 0.0), **(values or {})}
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", a_third(SHIPPED))
 def test_without_money_and_feedbacks_the_burden_stays(name):
     issues = (Issue("a", 0.0, 1.0), Issue("b", 0.3, 0.7), Issue("c", 0.71, 2.0), Issue("d", 1.0, 0.4))
     scenario = shipped(name, NO_GAINS | no_money(), issues=issues)
@@ -312,7 +314,7 @@ NO_CAMPAIGN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", a_third(SHIPPED))
 def test_no_campaign_no_policy(name):
     """However weak the opposition and however fast politics, nothing is won where nobody campaigns."""
     scenario = shipped(name, NO_CAMPAIGN | {M + "opposition": 0.0, C + "hazard": 0.5}, events=())

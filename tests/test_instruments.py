@@ -217,6 +217,7 @@ def test_an_answer_by_hand(state: tuple[State, np.uint64]) -> None:
     assert answers["trust_2"].iloc[0] == 5 - min(4, max(0, int(agrees * 5.0)))
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_asking_changes_nothing_and_answers_stay_whatever_the_batch(both: runs.Comparison, tmp_path: Path) -> None:
     whole = both.survey(24, 12)
@@ -260,6 +261,7 @@ def test_the_summary_turns_items_and_counts_respondents(both: runs.Comparison) -
     assert row["alpha"] == pytest.approx(cronbach_alpha(given))
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_coalition_that_has_ended_has_nobody_to_ask() -> None:
     ended = Scenario("ended", {**A.values, "governance.convene.quorum": 1.0, "funder.grant": 0.0,
                                "funder.contribution": 0.0}, months=36)  # fmt: skip
@@ -285,6 +287,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_the_command_asks(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "community_led", "--runs", "2", "--months", "12", "--survey", "12,6", "--out", "here"]
@@ -297,6 +300,7 @@ def test_the_command_asks(desk: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert not Path("here/survey.csv").exists()
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_a_bundle_holds_the_survey_and_how_to_ask_again(desk: Path) -> None:
     command = ["compare", "--runs", "1", "--months", "6", "--survey", "6,3", "--out", "here", "--bundle", "all.zip"]

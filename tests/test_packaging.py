@@ -17,6 +17,7 @@ from pathlib import Path
 import hatchling.build
 import pytest
 from ruamel.yaml import YAML
+from sharing import once
 
 from cej_sim import reading
 
@@ -49,22 +50,36 @@ def normal(requirement: str) -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> dict[str, Path]:
     """Wheel, source archive and editable wheel of the checkout, and a wheel built from the unpacked source archive."""
-    folder = tmp_path_factory.mktemp("built")
+    folder = once(tmp_path_factory, "built", build)
+    return {
+        "wheel": one_file(folder, "*.whl"),
+        "sdist": one_file(folder, "*.tar.gz"),
+        "editable": one_file(folder / "editable", "*.whl"),
+        "again": one_file(folder / "again", "*.whl"),
+    }
+
+
+def one_file(folder: Path, pattern: str) -> Path:
+    """The only such file in a folder."""
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def build(folder: Path) -> None:
     before = Path.cwd()
     try:
         os.chdir(ROOT)
-        wheel = folder / hatchling.build.build_wheel(str(folder))
+        hatchling.build.build_wheel(str(folder))
         sdist = folder / hatchling.build.build_sdist(str(folder))
         (folder / "editable").mkdir()
-        editable = folder / "editable" / hatchling.build.build_editable(str(folder / "editable"))
+        hatchling.build.build_editable(str(folder / "editable"))
         with tarfile.open(sdist) as archive:
             archive.extractall(folder / "unpacked", **SAFELY)
         os.chdir(folder / "unpacked" / f"cej_sim-{VERSION}")
         (folder / "again").mkdir()
-        again = folder / "again" / hatchling.build.build_wheel(str(folder / "again"))
+        hatchling.build.build_wheel(str(folder / "again"))
     finally:
         os.chdir(before)
-    return {"wheel": wheel, "sdist": sdist, "editable": editable, "again": again}
 
 
 def unpacked(wheel: Path, folder: Path) -> Path:

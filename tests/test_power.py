@@ -136,6 +136,7 @@ def test_one_large_voter_among_300_small_ones(large, quota):
     assert np.ptp(found[1:]) == 0.0
 
 
+@pytest.mark.slow
 def test_300_voters_of_up_to_100_votes():
     votes = np.random.default_rng(20).integers(1, 101, 300)
     quota = int(votes.sum()) // 2 + 1

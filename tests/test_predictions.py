@@ -165,6 +165,7 @@ def test_words_fit_a_terminal_of_100_columns() -> None:
 # In commands and in Python
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_compare_judges_what_is_in_the_command(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     assert cli.status(["compare", "old.yaml", str(here / "new.yaml"), *QUICK, "--out", "out"]) == 0
@@ -184,6 +185,7 @@ def test_compare_judges_what_is_in_the_command(capsys: pytest.CaptureFixture[str
     assert "surprise" in page
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_compare_says_which_scenario_to_add(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["compare", "new.yaml", "new.yaml", *QUICK, "--months", "3", "--out", "out"]) == 0
@@ -192,6 +194,7 @@ def test_compare_says_which_scenario_to_add(capsys: pytest.CaptureFixture[str]) 
     assert pd.read_csv("out/predictions.csv")["verdict"].unique().tolist() == ["not compared"]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_run_runs_the_other_scenario_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["run", "new.yaml", *QUICK, "--months", "20", "--out", "run"]) == 0
@@ -208,6 +211,7 @@ def test_run_runs_the_other_scenario_too(capsys: pytest.CaptureFixture[str]) -> 
     assert [scenario["hash"] for scenario in said["against"]] == [cej_sim.load("old.yaml").hash()]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_settings_hold_for_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
     votes = ["--set", "decide.votes.residents=.2"]
@@ -235,6 +239,7 @@ def test_predictions_change_no_number() -> None:
     assert cej_sim.simulate(new, runs=1, months=3).predictions["verdict"].tolist() == ["not compared"] * 2
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_a_result_without_predictions_removes_the_old_file() -> None:
     old, new = cej_sim.load("old.yaml"), cej_sim.load("new.yaml")
@@ -267,6 +272,7 @@ def family() -> list[str]:
     return ["class/other.yaml", "class/mine.yaml"]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_a_bundle_unpacks_and_runs_to_the_same_numbers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -298,6 +304,7 @@ def test_a_bundle_unpacks_and_runs_to_the_same_numbers(
         assert Path("again", name).read_bytes() == inside[f"results/{name}"], name
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_the_same_bundle_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["compare", "old.yaml", "new.yaml", *QUICK, "--months", "3", "--out", "out", "--bundle", "a.zip"]
@@ -309,6 +316,7 @@ def test_the_same_bundle_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> 
     assert sorted(Path().glob(".cej_sim*")) == []
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_shipped_scenarios_are_packed_to_be_read() -> None:
     words = ["--runs", "1", "--months", "2", "--bundle", "homework.zip"]
@@ -343,6 +351,7 @@ def test_what_a_bundle_never_overwrites(name: str, words: str, capsys: pytest.Ca
     assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
@@ -453,6 +462,7 @@ def test_a_damaged_archive_is_no_bundle(here: Path) -> None:
     assert not bundle.is_bundle(Path("a.zip"))
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_results_are_told_even_if_the_bundle_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -582,6 +592,7 @@ def test_a_labels_file_that_is_none(text: str | None, words: str) -> None:
     assert str(caught.value).startswith(words)
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_a_bundle_brings_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("room.yaml").write_text(ROOM)

@@ -693,8 +693,17 @@ def behaves(path):
 
 
 @given(broken_text())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_raises_anything_but_a_scenario_error(folder, text):
+    path = folder / "case.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    behaves(path)
+
+
+@pytest.mark.slow
+@given(broken_text())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_none_of_many_texts_raises_anything_but_a_scenario_error(folder, text):
     path = folder / "case.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     behaves(path)

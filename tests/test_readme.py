@@ -87,6 +87,7 @@ def test_the_two_commands_install_and_act():
 LONG = [text.count("cej-sim run") + text.count("cej-sim compare") + text.count("cej-sim sweep") > 1 for text in SHELL]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.parametrize(
     "position", [pytest.param(i, marks=pytest.mark.slow) if long else i for i, long in enumerate(LONG)]
 )
@@ -169,6 +170,7 @@ def test_the_table_of_phases_is_the_codes_own():
         assert f"[{name}](cej_sim/phases/{name}.py)" in TEXT
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     both = cej_sim.compare(cej_sim.load("community_led"), cej_sim.load(desk / "my_guess.yaml"), runs=2, months=3)
@@ -188,6 +190,7 @@ def test_files_and_columns_are_those_that_are_written(tmp_path, desk):
     assert [*told["monthly.parquet"], *NAMES] == list(pd.read_parquet(tmp_path / "monthly.parquet").columns)
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     ci, led = cej_sim.load("collective_impact"), cej_sim.load("community_led")

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -17,14 +18,17 @@ import pytest
 import cej_sim
 from cej_sim.ensemble import SHIPPED, Ensemble
 from cej_sim.scenario import PARAMETERS
+from cej_sim.sweeps import reading as reading_designs
 from cej_sim.sweeps.design import Plan
-from cej_sim.sweeps.reading import read_design
 from cej_sim.sweeps.store import SweepError
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "experiments"
 HERE = EXPERIMENTS / "robustness"
 PAIR = ("collective_impact", "community_led")
+
+#: Reads each design once.
+read_design = cache(reading_designs.read_design)
 
 
 def script(path: Path) -> ModuleType:

@@ -17,6 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pictures import leave_empty
+from sharing import Plainest
 
 import cej_sim as cej
 from cej_sim import explaining, provenance, runs
@@ -42,9 +44,11 @@ def both() -> runs.Comparison:
 
 @pytest.fixture(scope="module")
 def saved(both: runs.Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the results of ``both``; only to be read."""
+    """A directory with the results of ``both``, their pictures empty; only to be read."""
     out = tmp_path_factory.mktemp("saved") / "deep" / "results"
-    assert {path.parent for path in both.save(out)} == {out}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        leave_empty(monkeypatch)
+        assert {path.parent for path in both.save(out)} == {out}
     return out
 
 
@@ -333,6 +337,7 @@ def test_what_the_provenance_says(saved: Path) -> None:
         assert hashlib.sha256((saved / name).read_bytes()).hexdigest() == digest
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.slow
 def test_only_our_own_results_are_overwritten(both: runs.Comparison, saved: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -655,15 +660,15 @@ def test_impossible_ways_are_refused(arguments: tuple, said: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_generic_processor_gives_the_same_bits(tmp_path: Path) -> None:
+def test_a_generic_processor_gives_the_same_bits(plainest: Plainest, tmp_path: Path) -> None:
     """No instruction of a particular processor may show in the numbers."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]); import test_runs as t, cej_sim as cej;"
         "cej.compare(t.A, t.B, runs=2, seed=5).monthly.to_pickle(sys.argv[1])"
     )
     frames = []
-    for processor in ({}, {"NUMBA_CPU_NAME": "generic"}):
-        environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"} | processor
+    here = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"}
+    for environment in (here, plainest.environment):
         file = tmp_path / f"{len(frames)}.pickle"
         subprocess.run([sys.executable, "-c", code, str(file), str(Path(__file__).parent)], env=environment, check=True)
         frames.append(pd.read_pickle(file))

@@ -813,6 +813,7 @@ def changes(better: float, worse: float, runs: int) -> float:
     return held
 
 
+@pytest.mark.slow
 def test_intervals_of_yes_no_outcomes_cover() -> None:
     """Paired changes in exact enumeration; single shares by the published values of Wilson and of Newcombe."""
     shares = [

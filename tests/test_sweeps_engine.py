@@ -183,7 +183,8 @@ def test_a_changed_number_does_not_reproduce(capsys: pytest.CaptureFixture[str])
 # Cells that fail
 
 
-@pytest.mark.parametrize("deaths", [1, pytest.param(crew.DEATHS, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("deaths", [1, crew.DEATHS])
 def test_failing_cells_are_put_down_and_tried_again(deaths: int, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "DEATHS", deaths)
     design = replace(grid(14), time_limit=1.0)
@@ -455,9 +456,9 @@ def killing(cells: int, kills: int, seed: int) -> Sweep:
     return Sweep("out")
 
 
-@pytest.mark.parametrize(
-    ("cells", "kills"), [(40, 2), pytest.param(1500, 24, marks=pytest.mark.slow)], ids=["a few", "many"]
-)
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize(("cells", "kills"), [(40, 2), (1500, 24)], ids=["a few", "many"])
 def test_nothing_is_lost_or_doubled_by_kills(cells: int, kills: int) -> None:
     sweep = killing(cells, kills, seed=kills)
     assert sweep.ledger.counts() == (cells, 0)

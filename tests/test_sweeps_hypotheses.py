@@ -348,6 +348,7 @@ def analyzed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_from_design_to_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["sweep", "design.yaml", "--dry-run"]) == 0
     assert re.search(r"runs +96 of up to 12 months", capsys.readouterr().out)

@@ -204,7 +204,15 @@ def cej_sim_table(frame: pd.DataFrame, path: Path):
     return pa.Table.from_pandas(frame, pa.schema(fields), preserve_index=False)
 
 
-@pytest.mark.parametrize("change", ["number", "cell", "column", "twice", "month", "probes"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "number",
+        "column",
+        "probes",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("cell", "twice", "month")),
+    ],
+)
 def test_a_part_changed_by_hand_is_noticed(change: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = edited(change)
     with pytest.raises(SweepFailure, match="was changed since it was written"):

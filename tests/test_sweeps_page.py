@@ -286,7 +286,10 @@ def test_files_of_pictures_are_the_same_each_time() -> None:
     assert b"the note" in figures.save(picture.draw(), "svg", "the note")
 
 
-@pytest.mark.parametrize("name", ["grid", "ablation", "latin_hypercube", "one scenario"])
+@pytest.mark.parametrize(
+    "name",
+    ["grid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ablation", "latin_hypercube", "one scenario"))],
+)
 def test_pictures_and_words_of_probes(name) -> None:
     """Who is higher in each cell, with what was asked; the marks are the numbers of the table."""
     one, cells, rows = ALL[name]() if name != "one scenario" else listed(40, ("a",))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numba
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from cej_sim import month as months_of_model
@@ -32,6 +33,11 @@ LINES = BUDGET_LINES[:-1]
 SMALL = {"community.residents": 40, "community.institutions": 6}
 
 
+def a_third(names: Iterable[str]) -> list[Any]:
+    """Every third name as a test's parameter; the others are for the slow tests."""
+    return [name if place % 3 == 0 else pytest.param(name, marks=pytest.mark.slow) for place, name in enumerate(names)]
+
+
 def key_of(seed: int, run: int = 0) -> np.uint64:
     return np.uint64(run_key(seed, run))
 
@@ -42,6 +48,23 @@ def key_of(seed: int, run: int = 0) -> np.uint64:
 def shipped(name: str, values: Mapping[str, Value] | None = None, **fields: Any) -> Scenario:
     """A shipped scenario with some parameters and some fields (``months``, ``groups``, ...) replaced."""
     return replace(_as_shipped(name), **fields).with_values(values or {})
+
+
+def read_parents_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each shipped scenario that files extend read once, where many versions of one file are read."""
+    reader: Callable[..., Any] = reading._parent
+    known: dict[str, Any] = {}
+
+    def once(walk: Any, read: Any, shown: str) -> Any:
+        name = read.given["extends"]
+        if name in known:
+            return known[name]
+        found = reader(walk, read, shown)
+        if found is not None and name in reading.shipped():
+            known[name] = found
+        return found
+
+    monkeypatch.setattr(reading, "_parent", once)
 
 
 @lru_cache
@@ -158,6 +181,7 @@ def _arguments(kernel: Callable[..., Any]) -> tuple[str, ...]:
 # Any rules (Hypothesis)
 
 
+@cache
 def value_of(rule: Parameter) -> st.SearchStrategy[Value]:
     """A value within the declared bounds; the default, the edges and usual sizes come up often."""
     if rule.choices:
