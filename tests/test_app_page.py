@@ -113,6 +113,14 @@ def test_the_room_opens_with_two_tables_playing(visit):
     assert page.evaluate("CEJ.room.here.player.month()") == 12
 
 
+def test_the_names_of_both_sides_are_there_from_the_first_sight(visit):
+    page = visit(wait=False)
+    page.wait_for_selector("#side-1", state="attached")
+    seen = page.evaluate("[0, 1].map((n) => document.getElementById('side-' + n).value)")
+    assert seen == ["collective_impact", "community_led"]
+    ready(page)
+
+
 def test_a_lever_moved_by_keyboard_changes_its_side(visit):
     page = visit()
     page.keyboard.press("l")

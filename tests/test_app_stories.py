@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -354,3 +355,34 @@ def test_limits_are_those_of_the_page_on_limits():
     bold = [line for line in page.read_text("utf-8").splitlines() if line.startswith("**")]
     # Of these, two are about the survey, which the app does not show, and about what the model is good for.
     assert len(bold) == len(believe.LIMITS) + 2
+
+
+# In other languages
+
+TRANSLATED = sorted(path.name.split(".")[0:2] for path in (texts.FOLDER / "stories").glob("*.yaml"))
+
+
+def test_a_story_is_told_in_spanish_where_it_was_translated():
+    assert ["seats_or_say", "es"] in TRANSLATED
+    story = stories.in_language(stories.read_story("seats_or_say"), "es")
+    assert story.language == "es"
+    told = stories.told(story, stories.try_checks(story, 3, ensemble=False))
+    assert "de 3 simulaciones" in told["steps"][0]["surprise"]
+    english = stories.read_story("change_course")
+    assert stories.in_language(english, "es") is english
+
+
+@pytest.mark.parametrize(("name", "language"), TRANSLATED)
+def test_a_translated_story_says_all_and_puts_the_same_things_in(name, language):
+    story = stories.read_story(name)
+    original, translated = stories.written(story), texts.of_story(name, language)
+    assert set(translated) == set(original)
+    put = {path: sorted(re.findall(r"\{[^{}]*\}", text)) for path, text in original.items()}
+    assert {path: sorted(re.findall(r"\{[^{}]*\}", text)) for path, text in translated.items()} == put
+    numbers = {path: sorted(re.findall(r"\d+", text)) for path, text in original.items()}
+    assert {path: sorted(re.findall(r"\d+", text)) for path, text in translated.items()} == numbers
+    assert not [text for text in translated.values() if stories._TYPED.search(text)]
+    assert not [path for path, text in translated.items() if text == original[path]]
+    other = stories.in_language(story, language)
+    assert stories.written(other) == translated
+    assert [side.hash() for side in other.sides.values()] == [side.hash() for side in story.sides.values()]

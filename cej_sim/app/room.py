@@ -112,7 +112,7 @@ class Room:
         """
         self.listed: dict[str, Scenario] = {**{name: load(name) for name in shipped()}, **(given or {})}
         self.given = list(given or {})
-        self.stories = {name: stories.read_story(name) for name in stories.shipped()}
+        self.stories = {name: stories.in_language(stories.read_story(name), language) for name in stories.shipped()}
         #: Also the sides of stories, which are not listed.
         self.offered = dict(self.listed)
         for name, story in self.stories.items():
@@ -145,6 +145,7 @@ class Room:
             "language": self.language,
             "catalogue": levers.catalogue(),
             "scenarios": sorted(ours, key=lambda one: not one["given"]),
+            "opening": [side.name for side in self.opening.sides],
             "stories": [
                 {
                     "name": name,

@@ -243,6 +243,62 @@ def find(name_or_path: str | Path) -> Path:
     return known[text]
 
 
+# Stories in other languages
+
+
+def in_language(story: Story, language: str) -> Story:
+    """A shipped story in a language; as it is, where it was not translated."""
+    words = {} if language == story.language else texts.of_story(story.name, language)
+    if not words:
+        return story
+
+    def each(items: Sequence[str], path: str) -> tuple[str, ...]:
+        return tuple(words[f"{path}.{n}"] for n in range(1, len(items) + 1))
+
+    def guess(one: Guess, path: str) -> Guess:
+        answers = each([option.text for option in one.options], f"{path}.options")
+        options = tuple(replace(option, text=text) for option, text in zip(one.options, answers, strict=True))
+        return Guess(words[f"{path}.question"], options)
+
+    def step(one: Step, path: str) -> Step:
+        said: dict[str, Any] = {
+            key: words[f"{path}.{key}"] for key in ("title", "say", "stop", "surprise") if getattr(one, key)
+        }
+        return replace(
+            one,
+            **said,
+            guess=guess(one.guess, f"{path}.guess") if one.guess else None,
+            exceptions=each(one.exceptions, f"{path}.exceptions"),
+            questions=each(one.questions, f"{path}.questions"),
+        )
+
+    return replace(
+        story,
+        language=language,
+        title=words["title"],
+        audience=words["for"],
+        question=words["question"],
+        sides={name: replace(side, label=words[f"sides.{name}"]) for name, side in story.sides.items()},
+        steps=tuple(step(one, f"steps.{n}") for n, one in enumerate(story.steps, 1)),
+        checks=tuple(replace(check, says=words[f"checks.{check.name}"]) for check in story.checks),
+    )
+
+
+def written(story: Story) -> dict[str, str]:
+    """Every text of a story by its place in it, as a translation names it."""
+    found = {"title": story.title, "for": story.audience, "question": story.question}
+    found |= {f"sides.{name}": side.title for name, side in story.sides.items()}
+    for n, step in enumerate(story.steps, 1):
+        found |= {f"steps.{n}.{key}": getattr(step, key) for key in ("title", "say", "stop", "surprise")}
+        if step.guess:
+            found[f"steps.{n}.guess.question"] = step.guess.question
+            found |= {f"steps.{n}.guess.options.{k}": one.text for k, one in enumerate(step.guess.options, 1)}
+        for key in ("exceptions", "questions"):
+            found |= {f"steps.{n}.{key}.{k}": text for k, text in enumerate(getattr(step, key), 1)}
+    found |= {f"checks.{check.name}": check.says for check in story.checks}
+    return {path: text for path, text in found.items() if text}
+
+
 # The shape of a file
 
 

@@ -2,8 +2,9 @@
 
 ``texts/en.yaml`` holds every key, sorted, with ``{name}`` where the program puts something in. The names of metrics are
 declared in English with the model and join here as ``metric.NAME``; a translation gives its own. What a translation
-lacks stands in English, and a test lets the shipped ones lack nothing. What is written by people for people (the
-descriptions of scenarios, the labels of rules, stories) is not translated here.
+lacks stands in English, and a test lets the shipped ones lack nothing. ``texts/stories/NAME.es.yaml`` holds the texts
+of a story. What else is written by people for people (the descriptions of scenarios, the labels of rules) is not
+translated here.
 """
 
 from __future__ import annotations
@@ -45,7 +46,21 @@ def own(language: str) -> Mapping[str, str]:
     """
     if language not in languages():
         raise LanguageError(f"there is no language {language[:20]!r}; write {either(languages())}")
-    path = FOLDER / f"{language}.yaml"
+    return _flat(FOLDER / f"{language}.yaml")
+
+
+@cache
+def of_story(name: str, language: str) -> Mapping[str, str]:
+    """The texts of a shipped story in a language, by their places in it (``steps.1.say``); empty where there are none.
+
+    Raises:
+        ScenarioError: If the file has mistakes, with line and column.
+    """
+    path = FOLDER / "stories" / f"{name}.{language}.yaml"
+    return _flat(path) if path.exists() else {}
+
+
+def _flat(path: Path) -> dict[str, str]:
     root = parse(text_of(path, path.name, "texts"), path.name, "a file of texts", "key: text")
     found: dict[str, str] = {}
     for key, node in root.items:

@@ -132,7 +132,9 @@
     }
 
     fillPickers() {
-      const names = this.state ? this.state.sides : [];
+      // Until the session answers, those that the room opens with; of a link nothing is known yet.
+      const early = this.wanted ? [] : this.start.opening.map((name) => ({ name, title: "", base: {}, events: [] }));
+      const names = this.state ? this.state.sides : early;
       const all = this.start.scenarios;
       this.pickers.forEach(({ node, select }, place) => {
         const side = names[place];
@@ -142,7 +144,7 @@
         if (side && !own && !all.some((one) => one.name === side.name)) options.unshift(el("option", { value: side.name }, side.title)); // of a story
         if (place === 1) options.push(el("option", { value: "-" }, this.t("room.nobody")));
         select.replaceChildren(...options);
-        select.value = side ? (own ? "" : side.name) : place ? "-" : all[0].name;
+        select.value = side ? (own ? "" : side.name) : this.state && place ? "-" : "none";
         const changed = side && (Object.keys(side.base).length || side.events.length);
         node.classList.toggle("is-changed", Boolean(changed));
         select.title = side ? side.title + (changed ? " \u00b7 " + this.t("room.changed") : "") : "";
