@@ -365,6 +365,43 @@ def test_a_story_s_numbers_come_in_while_it_is_told(visit):
     assert page.evaluate("(b => b.scrollHeight <= b.clientHeight + 1)(document.querySelector('.cej-story-body'))")
 
 
+def test_a_story_shows_the_charts_of_which_it_speaks(visit):
+    page = visit()
+    charts = "[...document.querySelectorAll('.cej-view-curves .cej-metric')].map((one) => one.value)"
+    page.keyboard.press("4")
+    page.keyboard.press("g")
+    card = page.locator(".cej-story-card", has_text="What does it cost?")
+    card.get_by_role("button", name="Begin").click()
+    page.locator(".cej-story-next").click()
+    page.locator(".cej-story-tap").first.click()
+    page.locator(".cej-story-next").click()
+    page.wait_for_function("CEJ.room.here.payload.sides[0].title === 'Strong backbone'")
+    ready(page)
+    page.wait_for_function("CEJ.room.here.player.month() === 24")
+    assert page.evaluate(charts) == ["decision_speed", "backlog", "service_coverage", "burden"]
+    page.get_by_role("button", name="Leave the story").click()
+    assert page.evaluate(charts)[0] == "agenda_origin"
+
+
+def test_a_blind_story_names_nobody(visit):
+    page = visit()
+    page.keyboard.press("g")
+    card = page.locator(".cej-story-card", has_text="Which would you fund?")
+    card.get_by_role("button", name="Begin").click()
+    page.locator(".cej-story-next").click()
+    page.locator(".cej-story-tap").first.click()
+    page.locator(".cej-story-next").click()
+    page.wait_for_function("CEJ.room.here.payload.sides[0].title.includes('backbone')")
+    ready(page)
+    seen = page.locator("#room").inner_text()
+    assert "Coalition A" in seen
+    assert not page.locator("#side-0").is_visible()
+    assert "Community-led" not in seen
+    assert "backbone)" not in seen.replace("Host (backbone)", "")
+    page.get_by_role("button", name="Leave the story").click()
+    assert page.locator("#side-0").is_visible()
+
+
 def test_two_visitors_are_apart(visit):
     one, other = visit(), visit()
     ask(one, "set", side=1, values={RESIDENTS: 0.9})

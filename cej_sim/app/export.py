@@ -303,7 +303,7 @@ def sheet(story: Story, plain: Mapping[str, Any], words: Mapping[str, str]) -> s
     head = text("export.title", title=plain["title"])
     return f"""<article class="cej-sheet">
 <button type="button" class="cej-page-print" data-print>{text("export.print")}</button>
-<h1>{head}, {text("story.sheet.minutes", minutes=plain["minutes"])}</h1>
+<h1>{head} <small>({text("story.sheet.minutes", minutes=plain["minutes"])})</small></h1>
 <p class="cej-sheet-question">{escape(plain["question"])}</p>
 {audience}
 <p class="cej-sheet-honest"><strong>{text("believe.illustration")}.</strong> {text("believe.illustration.text")}</p>

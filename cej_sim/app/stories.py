@@ -941,7 +941,7 @@ class _Putting:
             return self.amount(abs(found.value - found.other), found.check)
         if part == "times":
             return str(found.times)
-        return self.wide(found) if part == "wide" else self.often(found)
+        return (self.wide(found) or UNTRIED) if part == "wide" else self.often(found)
 
     def often(self, found: Tried) -> str:
         """In how many runs, in words."""

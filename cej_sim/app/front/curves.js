@@ -25,12 +25,15 @@
     return out;
   }
 
+  /** What the charts of a page show, in their order: some metrics, and the usual ones where none are given. */
+  CEJ.pickCharts = (names) => (names && names.length ? names : USUAL).forEach((name, i) => (CEJ.charts.picked[i] = name));
+
   /** A grid of charts. `difference`: draw B - A instead of the sides; `columns`: 1 for a strip, 2 for a square. */
   CEJ.charts = function (player, { difference = false, columns = 2 } = {}) {
     const { t } = player;
     const node = el("div", { class: "cej-charts cej-columns-" + columns });
     let show = null, charts = [];
-    const picked = CEJ.charts.picked || (CEJ.charts.picked = USUAL.slice());
+    const { picked } = CEJ.charts; // the same for all grids of a page
     const view = { el: node };
 
     view.data = function (opened) {
@@ -231,6 +234,7 @@
     };
     return view;
   };
+  CEJ.charts.picked = USUAL.slice();
 
   function framed(player, charts, hint) {
     const { t } = player;

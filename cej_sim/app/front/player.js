@@ -377,6 +377,16 @@
       return player;
     };
 
+    /** Show some metrics in the charts, in their order; without names, the usual ones. */
+    player.setCharts = function (names) {
+      CEJ.pickCharts(names);
+      if (player.show) {
+        renewParts();
+        player.refit();
+      }
+      return player;
+    };
+
     // An agent's card
 
     const chosen = { side: -1, place: -1 };

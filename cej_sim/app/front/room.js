@@ -559,12 +559,13 @@
         wanted = 0;
         wait.hidden = true;
         node.classList.remove("is-telling");
+        this.root.classList.remove("is-telling");
         leave.hidden = true;
         cards.hidden = false;
         this.root.classList.remove("is-veiled");
         this.storyLevers = null;
         this.fewLevers();
-        if (this.player) this.player.setOptions({ blind: false });
+        if (this.player) this.player.setCharts(null).setOptions({ blind: false });
       };
       cards.append(el("p", { class: "cej-quiet" }, t("room.stories.intro")), ...this.start.stories.map((story) =>
         el("article", { class: "cej-story-card" }, el("h3", {}, story.title), el("p", {}, story.question),
@@ -581,6 +582,7 @@
           if (playing) return playing.update(story);
           this.panels.stories.trying({ id, done: 0, total: 1 });
           node.classList.add("is-telling");
+          this.root.classList.add("is-telling"); // whose names a story may keep to itself until the room has guessed
           cards.hidden = true;
           leave.hidden = false;
           this.storyLevers = story.levers;

@@ -136,7 +136,7 @@
       look: () => {
         const now = step();
         return [title(), now.guess ? null : paragraph("cej-story-say", now.say), now.stop ? block("stop", t("story.look"), paragraph(null, now.stop)) : null,
-          now.show ? el("button", { type: "button", class: "cej-story-again", onclick: () => play() }, t("story.play")) : null];
+          now.show ? el("button", { type: "button", class: "cej-story-again", onclick: () => play(true) }, t("story.play")) : null];
       },
       surprise: () => {
         const now = step();
@@ -166,10 +166,11 @@
       if (stopped || mine !== asked) return;
       play();
     }
-    function play() {
+    function play(again) {
       const one = played(), show = step() && step().show;
       if (!one || !show) return;
       one.pause();
+      if (show.metrics.length && !again) one.setCharts(show.metrics);
       one.setOptions({ view: show.view, blind: show.blind });
       one.goto(show.begin);
       if (CEJ.calm()) one.goto(show.month);
@@ -288,11 +289,6 @@
       story, texts, player: () => player,
       on: {
         set(show) {
-          if (show.metrics.length && CEJ.charts) {
-            CEJ.charts.picked = CEJ.charts.picked || [];
-            show.metrics.forEach((name, i) => (CEJ.charts.picked[i] = name));
-            loaded = -1;
-          }
           load(show.payload);
         },
         veil(hidden) {
