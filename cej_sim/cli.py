@@ -1,7 +1,7 @@
 """The command line: every command reads what is asked, and reports all mistakes at once, a line each.
 
-Exit status: 0 done; 2 the input is wrong; 1 something failed; 130 stopped by Ctrl-C. Heavy libraries are
-imported inside the commands that need them, so that ``--help`` and mistakes answer at once.
+Exit status: 0 done; 2 the input is wrong; 1 something failed; 130 stopped by Ctrl-C; 141 nobody reads. Heavy
+libraries are imported inside the commands that need them, so that ``--help`` and mistakes answer at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import io
 import os
 import re
 import shlex
-import signal
 import sys
 import threading
 import warnings
@@ -30,6 +29,7 @@ from cej_sim.talking import (
     DONE,
     FAILED,
     INTERRUPTED,
+    UNREAD,
     WRONG_INPUT,
     InputError,
     Stop,
@@ -822,15 +822,27 @@ def _predictions(result: Result) -> list[RenderableType]:
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
-    if hasattr(signal, "SIGPIPE"):
-        # A reader that has seen enough (`| head`) ends the program silently, as with any other command.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # Where a terminal or file cannot hold a sign, a plain one takes its place.
     codecs.register_error("cej_sim.plain", _plain_signs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="cej_sim.plain")
-    sys.exit(status(sys.argv[1:]))
+    sys.exit(_status_unless_unread(sys.argv[1:]))
+
+
+def _status_unless_unread(arguments: Sequence[str]) -> int:
+    """The exit status; a reader that has seen enough (`| head`) ends the program silently, as with any other command.
+
+    The system's signal for that would do it, too, but also where a browser or a worker process goes away.
+    """
+    try:
+        answer = status(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        return UNREAD
+    return answer
 
 
 #: What stands for signs that an encoding lacks.
@@ -866,6 +878,8 @@ def status(arguments: Sequence[str]) -> int:
         return stop.status
     except (KeyboardInterrupt, typer.Abort):
         answer = INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if os.environ.get(DEBUG):
             raise

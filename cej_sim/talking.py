@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: Seconds that compiling the engine takes on an ordinary computer.
 COMPILATION_SECONDS = 20
 
-#: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C.
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+#: Exit status: done, something failed, the input is wrong, stopped by Ctrl-C, nobody reads what is said.
+DONE, FAILED, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 
 class InputError(Exception):

@@ -56,6 +56,44 @@ def in_a_process(*arguments: str, code: str | None = None, **more: object) -> su
     )
 
 
+# Whoever goes away
+
+
+def test_a_reader_who_has_seen_enough_ends_it_silently() -> None:
+    process = in_a_process("schema")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(60) in (1, 141)  # rich ends a program with 1
+    assert said == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal there")
+def test_a_process_that_goes_away_ends_nothing() -> None:
+    """A worker killed, a browser closed: what is sent to it fails, and the program goes on."""
+    process = in_a_process(
+        code="""
+        import os
+        from cej_sim import cli
+
+        def status(arguments):
+            read, write = os.pipe()
+            os.close(read)
+            try:
+                os.write(write, b"to nobody")
+            except OSError:
+                print("went on")
+            return 0
+
+        cli.status = status
+        cli.main()
+        """
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "went on\n", "")
+
+
 # What works
 
 

@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -176,9 +175,6 @@ def _open_browser(address: str) -> None:
 def _run(application: Any, listening: socket.socket) -> None:
     import uvicorn
 
-    if hasattr(signal, "SIGPIPE"):
-        # A browser that goes away while it is answered must not end the room, as it would by the command's default.
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     config = uvicorn.Config(
         application,
         log_level="error",

@@ -174,7 +174,7 @@ def influence(
     n, width = x.shape
     many = n >= MANY
     heard = np.empty(width)
-    ears = np.empty((n, 3))  # side by side, so that one look into memory brings all of somebody
+    ears = np.empty((n, ORIGIN + 1))  # side by side, so that one look into memory brings all of somebody
     for j in range(n):
         ears[j, AT_MEETING] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
         ears[j, ELSEWHERE] = 1.0 if active[j] else 0.0
