@@ -454,7 +454,11 @@ def test_a_lost_connection_is_told_and_comes_back(visit):
     assert state(page)["sides"][1]["values"][RESIDENTS] == 0.66
     ask(page, "set", side=1, values={RESIDENTS: 0.67})
     page.wait_for_function(f"CEJ.room.here.state.sides[1].values['{RESIDENTS}'] === 0.67")
-    page.wrong[:] = [one for one in page.wrong if "ERR_INTERNET_DISCONNECTED" not in one and "WebSocket" not in one]
+    page.wrong[:] = [
+        one
+        for one in page.wrong
+        if all(said not in one for said in ("ERR_INTERNET_DISCONNECTED", "WebSocket", "reconnecting"))
+    ]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="there is no such signal here")
