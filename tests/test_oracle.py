@@ -226,6 +226,9 @@ def scenarios(draw: st.DrawFn, months: int) -> Scenario:
         values |= draw(budgets())
     strategy, strategy_max = "governance.decide.strategy", "governance.decide.strategy_max"
     values[strategy] = min(values[strategy], values[strategy_max])
+    votes = [f"governance.decide.votes.{bloc}" for bloc in ("residents", "institutions", "backbone")]
+    if not any(values[path] for path in votes):  # somebody has to have a vote
+        values[draw(st.sampled_from(votes))] = draw(numbers(0.01, 1.0))
     parts = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
     shares = numbers(0.0, 1.0)
     groups = tuple(
