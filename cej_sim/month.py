@@ -146,7 +146,7 @@ def run_months(s, events, key, start, out):
         if c.alive == 1.0:
             decide.decide(
                 key, month, rules, c, K, backbone,
-                draw_id, kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget,
+                draw_id, kind, active, affected, present, voice, luck, x, origin, weight, weight_budget,
                 offered,
                 table_start, table_agents, table_share, table_speed, table_decided, targets,
                 decision, budget_origin, commitment, spend,

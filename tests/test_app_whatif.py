@@ -15,7 +15,7 @@ from cej_sim.metrics import METRICS
 from cej_sim.month import run_months
 from cej_sim.runs import key_of, run_once, start
 from cej_sim.scenario import encode_events
-from cej_sim.state import FOR_IT, VOTE, WEIGHT_NOW, WEIGHT_THEN
+from cej_sim.state import FOR_IT, INSTITUTION, RESIDENT, VOTE, WEIGHT_NOW, WEIGHT_THEN
 
 RESIDENTS = "governance.decide.votes.residents"
 BOLD = {RESIDENTS: 0.7, "governance.decide.votes.institutions": 0.2}
@@ -88,6 +88,27 @@ def test_ballots_are_those_of_the_independent_model(monkeypatch):
         assert answer == (told.ballots[row, FOR_IT] > 0)
         assert told.ballots[row, WEIGHT_NOW] == pytest.approx(weight, abs=1e-9)
         assert told.ballots[row, WEIGHT_THEN] == pytest.approx(then, abs=1e-9)
+
+
+def test_a_motion_about_something_else_costs_nobody_a_vote():
+    """Also those who walked out this month vote with this month's weight, and would have the same under the motion."""
+    values = {
+        "mechanisms.popular_pressure": 0.0, "mechanisms.leakage": 0.0, "governance.coordinate.delegated.agenda": 0.0,
+        "coefficients.walk_out": 1.0, "governance.reform.motion_every": 1, "governance.reform.motion_threshold": 1.0,
+    }  # fmt: skip
+    scenario = load("collective_impact").with_values(values)
+    after, _ = changed(scenario, 1, {"mechanisms.norms": 0.5}, "motion")
+    key, events, out = key_of(1, 0), encode_events(after), np.empty((1, len(METRICS)))
+    state = start(after, key)
+    state = state._replace(vote=np.zeros((state.kind.size, len(VOTE))))
+    gone = 0
+    for month in range(48):
+        state.vote[:] = 0.0
+        run_months(state, events, key, month, out)
+        voters = state.vote[:, FOR_IT] != 0.0
+        np.testing.assert_allclose(state.vote[voters, WEIGHT_THEN], state.vote[voters, WEIGHT_NOW], atol=1e-12)
+        gone += np.count_nonzero(voters & ~state.member & np.isin(state.kind, (RESIDENT, INSTITUTION)))
+    assert gone > 0
 
 
 def test_keeping_ballots_changes_no_number():

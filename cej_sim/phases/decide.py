@@ -277,7 +277,6 @@ def table_weights(
     facilitation,
     control,
     kind,
-    member,
     present,
     voice,
     luck,
@@ -288,7 +287,7 @@ def table_weights(
     out_budget,
     chosen,
 ):
-    """Weights of those at table t over agenda and budget, into ``out`` and ``out_budget``; sums are 1 with the
+    """Weights of those present at table t over agenda and budget, into ``out`` and ``out_budget``; sums are 1 with the
     backbone's.
 
     Returns:
@@ -304,9 +303,9 @@ def table_weights(
             continue
         people += 1.0
         voices += voice[i]
-        if member[i] and kind[i] == RESIDENT:
+        if kind[i] == RESIDENT:
             residents += 1.0
-        elif member[i] and kind[i] == INSTITUTION:
+        elif kind[i] == INSTITUTION:
             institutions += 1.0
 
     if rules.decide_votes_counted == ONE_MEMBER_ONE_VOTE:
@@ -328,9 +327,9 @@ def table_weights(
         i = table_agents[a]
         if present[i]:
             formal = 0.0
-            if member[i] and kind[i] == RESIDENT:
+            if kind[i] == RESIDENT:
                 formal = each_resident
-            elif member[i] and kind[i] == INSTITUTION:
+            elif kind[i] == INSTITUTION:
                 formal = each_institution
             out[i] = (1.0 - leak) * formal + (leak * voice[i] / voices if voices > 0.0 else 0.0)
 
@@ -532,7 +531,7 @@ def draw_luck(key, month, rules, draw_id, luck):
 @kernel
 def decide(
     key, month, rules, c, K, backbone,
-    draw_id, kind, active, affected, member, present, voice, luck, x, origin, weight, weight_budget, chosen,
+    draw_id, kind, active, affected, present, voice, luck, x, origin, weight, weight_budget, chosen,
     table_start, table_agents, table_share, table_speed, table_decided, targets,
     decision, budget_origin, commitment, spend,
 ):  # fmt: skip
@@ -557,7 +556,7 @@ def decide(
         if not table_decided[t]:
             continue
         own, own_budget, blocked, squares = table_weights(
-            t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, luck, x,
+            t, backbone, K, rules, c.facilitation, c.control, kind, present, voice, luck, x,
             table_start, table_agents, weight, weight_budget, chosen,
         )  # fmt: skip
         share = table_share[t]

@@ -229,7 +229,7 @@ def reform(
     for t in range(table_share.size):
         if table_decided[t]:
             own, _, _, _ = table_weights(
-                t, backbone, K, rules, c.facilitation, c.control, kind, member, present, voice, luck, x,
+                t, backbone, K, rules, c.facilitation, c.control, kind, present, voice, luck, x,
                 table_start, table_agents, score, pool, chosen,
             )  # fmt: skip
             own_then += table_share[t] * own
