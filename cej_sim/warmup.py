@@ -11,7 +11,6 @@ import contextlib
 import gc
 import hashlib
 import inspect
-import os
 import subprocess
 import sys
 import time
@@ -29,17 +28,13 @@ from cej_sim.metrics import METRICS, measure_arrays
 from cej_sim.month import PHASES, RULES_DTYPE, SETS, VOTES_FIRST, VOTES_LAST, run_months
 from cej_sim.phases import fund, reform
 from cej_sim.population import populate
+from cej_sim.processes import another_python, usable_processors
 from cej_sim.scenario import Scenario, defaults, encode_events
 from cej_sim.state import COALITION_DTYPE, State
 
 #: Phases that the second process compiles; the first takes the others, what measures, and then the month. About as much
 #: work either way.
 SECOND = ("convene", "serve", "organize", "advocate", "contend", "fund", "coordinate", "evaluate", "experience")
-
-
-def usable_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def blank() -> State:
@@ -97,10 +92,13 @@ def _phases(second: bool) -> list[Any]:
 
 def compile_first_part() -> None:
     """Compile the first part of the phases and, as soon as standard input says that the others are done, the month."""
-    gc.disable()  # what a compiler makes lives on anyway; looking through it again and again takes a tenth of the time
+    # What a compiler makes lives on anyway. Looking through it again and again takes a tenth of the time, and once more
+    # at the end, unless it is frozen, half a second.
+    gc.disable()
     compile_kernels([*_phases(False), reform.mandate, measure_arrays])
     sys.stdin.readline()
     compile_kernels([run_months])
+    gc.freeze()
 
 
 def compile_second_part() -> None:
@@ -110,6 +108,7 @@ def compile_second_part() -> None:
     print("done", flush=True)
     small = {**defaults(), "community.residents": 6, "community.institutions": 2}
     populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
+    gc.freeze()
 
 
 #: The package as it lies here.
@@ -172,17 +171,7 @@ def _turn() -> Iterator[None]:
 def _start(
     function: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
-    """Another Python that calls a function of this module, and shows nothing.
-
-    It takes the package as it lies here, and not the one of a checkout in which somebody happens to be: numba would
-    keep what it compiles from that apart, and all would be compiled once more.
-    """
-    search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    settings = {"PYTHONPATH": search, "CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", f"from cej_sim.warmup import {function}; {function}()"],
-        env={**os.environ, **settings},
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-    )
+    """Another Python that calls a function of this module, and shows nothing."""
+    settings = {"CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
+    code = f"from cej_sim.warmup import {function}; {function}()"
+    return another_python(code, settings, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
