@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 MOST = 200_000_000
 
 
-class Artist:
-    """Who makes reports; enter its context as early as possible.
+def pays() -> bool:
+    """Whether another process is quicker: it has a processor, and nothing that draws is loaded here yet."""
+    return usable_processors() > 1 and "matplotlib" not in sys.modules
 
-    Another process pays where nothing that draws is loaded here yet.
-    """
+
+class Artist:
+    """Who makes reports; enter its context as early as possible."""
 
     def __init__(self) -> None:
         """Nobody is asked yet."""
@@ -40,7 +42,7 @@ class Artist:
 
     def __enter__(self) -> Self:
         """Start the other process."""
-        if "matplotlib" not in sys.modules and usable_processors() > 1:
+        if pays():
             with contextlib.suppress(OSError):
                 self._process = another_python(
                     "from cej_sim.drawing import report; report()", stdin=PIPE, stdout=PIPE, stderr=DEVNULL
