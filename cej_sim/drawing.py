@@ -86,7 +86,7 @@ def report() -> None:
     importlib.import_module("cej_sim.runs")
     figure = plots.canvas(1.0, 1.0)
     plots.write(figure.add_subplot(), 0.5, 0.5, "has fonts loaded, too")
-    plots.png(figure)
+    plots.svg(figure)
     result: Result = pickle.load(sys.stdin.buffer)
     pickle.dump(result.report(), sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
     sys.stdout.buffer.flush()

@@ -8,11 +8,13 @@ blindness, and every scenario has its own line style as well.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -894,3 +896,17 @@ def png(figure: Figure, dpi: float = 100.0) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi)
     return stream.getvalue()
+
+
+#: What XML cannot hold, and comments, in which matplotlib repeats every word.
+_NOT_XML = re.compile("<!--.*?-->\\n?|[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", re.DOTALL)
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as an SVG file's bytes, the same each time; words are drawn, so that every reader sees the same."""
+    if matplotlib.rcParams["svg.hashsalt"] is None:
+        matplotlib.rcParams["svg.hashsalt"] = "cej_sim"
+    stream = io.StringIO()
+    nobody = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(stream, format="svg", metadata=nobody)
+    return _NOT_XML.sub("", stream.getvalue()).encode()

@@ -230,7 +230,8 @@ def _facts(runs: int, paired: bool, seed: int, version: str) -> str:
 
 
 def _image(data: bytes, alt: str) -> str:
-    return f'<img src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}" alt="{escaped(alt)}">'
+    kind = "png" if data.startswith(b"\x89PNG") else "svg+xml"
+    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode("ascii")}" alt="{escaped(alt)}">'
 
 
 def header_row(cells: Sequence[tuple[str, bool]]) -> str:
@@ -350,7 +351,7 @@ def _trajectories(
     for family, heading in FAMILIES.items():
         figures = [
             html_figure(
-                plots.png(plots.panel_figure(monthly, titles, metric.name, ends), 150),
+                plots.svg(plots.panel_figure(monthly, titles, metric.name, ends)),
                 _panel_alt(edges, titles, metric),
                 label_of(metric),
                 _hint(metric),
@@ -370,7 +371,7 @@ def _hint(metric: Metric) -> str:
 
 
 def html_figure(data: bytes, alt: str, caption: str, hint: str = "") -> str:
-    """A PNG picture with its caption, in the page itself."""
+    """A picture, PNG or SVG, with its caption, in the page itself."""
     small = f"<small>{escaped(hint)}</small>" if hint else ""
     return f"<figure><figcaption>{escaped(caption)}{small}</figcaption>{_image(data, alt)}</figure>\n"
 
@@ -395,9 +396,7 @@ def _staircases(monthly: pd.DataFrame, titles: Mapping[str, str], runs: int) -> 
         alt = f"{title}, {when(month)}: " + ", ".join(
             f"{word} {100 * mean:.0f}%" for word, mean in zip(steps.index, steps["mean"], strict=True)
         )
-        figures.append(
-            html_figure(plots.png(plots.staircase_figure(monthly, titles, name, month), 150), alt + ".", title)
-        )
+        figures.append(html_figure(plots.svg(plots.staircase_figure(monthly, titles, name, month)), alt + ".", title))
     spread = " Black lines show the middle 80% of runs." if runs > 1 else ""
     who, whose = (escaped(worded(word)) for word in ("residents", "Residents"))
     return (

@@ -151,8 +151,19 @@ def prepare() -> None:
         first = _start("compile_first_part", stdin=second.stdout)
         if second.stdout is not None:
             second.stdout.close()
+        _load_compiler()
         first.wait()
         second.wait()
+
+
+def _load_compiler() -> None:
+    """Load what numba needs before it can load the first kernel, while others compile."""
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.registry import cpu_target
+
+    with global_compiler_lock:
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import warnings
 from html.parser import HTMLParser
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -267,6 +269,21 @@ def test_small_figures() -> None:
     assert plots.png(alone).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("odd", [NASTY, "caf\udce9", "a\x00b\x1b\x7f\ufffe", "-- --> ]]>", "\U0001f9e1"])
+def test_svg_is_well_formed_and_the_same_each_time_whatever_the_title(odd: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        files = {
+            plots.svg(plots.panel_figure(synthetic((odd, "led"), months=12), {odd: odd, "led": odd}, "burden"))
+            for _ in range(2)
+        }
+    (file,) = files
+    root = ElementTree.fromstring(file)
+    assert root.tag.endswith("svg")
+    assert b"Matplotlib" not in file
+    assert b"<!--" not in file
+
+
 def test_mistakes_are_named() -> None:
     monthly = synthetic(months=12)
     with pytest.raises(ValueError, match="no scenario 'nobody' in this table; it holds: ci, led"):
@@ -353,7 +370,7 @@ def test_the_page_asks_for_nothing(nasty_page: str) -> None:
     assert not {"script", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
     sources = [value for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href")]
     assert sources
-    assert all(source is not None and source.startswith("data:image/png;base64,") for source in sources)
+    assert all(source is not None and source.startswith("data:image/svg+xml;base64,") for source in sources)
     (policy,) = [tag for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"]
     assert policy["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
