@@ -130,7 +130,7 @@ def run_months(s, events, key, start, out):
             convene.convene(
                 key, month, rules, c, K,
                 kind, active, paid, affected, neighborhood, draw_id, barrier,
-                x, agency, trust, engagement, grievance,
+                x, agency, consciousness, trust, engagement, grievance,
                 member, present, came, leader, score, pool, luck, offered, held_in,
                 indptr, indices, tie,
                 table_start, table_agents, table_residents, table_institutions, table_decided,

@@ -125,7 +125,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.erosion",
-        0.0051,
+        0.006,
         "Erosion of policies",
         "Part of what policies changed that is undone each month without defenders.",
         high=0.2,
@@ -135,7 +135,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.opposition",
-        6.4,
+        6.5,
         "Strength of opposition",
         "Weight of those with a stake in things as they are.",
         high=40.0,
@@ -145,7 +145,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.insiders",
-        2.8,
+        2.4,
         "Weight of insiders",
         "Weight of members with standing who are open and see causes in structures.",
         high=40.0,

@@ -36,7 +36,7 @@ RULES = (
     ),
     Parameter(
         "governance.evaluate.official_bias",
-        0.34,
+        0.37,
         "Context controlled away",
         "How much of the structural causes official indicators miss.",
         effect=(("belief_error", 1), ("structural_effort", -1)),

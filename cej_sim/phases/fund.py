@@ -133,7 +133,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.bar",
-        0.23,
+        0.24,
         "What funders expect",
         "Visible progress at which a funder is content.",
         effect=(("funded", -1),),
@@ -141,7 +141,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.ending",
-        0.02,
+        0.019,
         "Falling apart",
         "Monthly chance that a coalition ends which has neither means nor members who come.",
         unit="per month",

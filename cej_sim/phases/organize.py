@@ -74,7 +74,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.emergence",
-        0.019,
+        0.018,
         "Emergence of leaders",
         "Scale of the monthly chance that a resident begins to lead.",
         unit="per month",
@@ -83,7 +83,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.burnout",
-        0.088,
+        0.084,
         "Burnout",
         "Scale of the monthly chance that a leader stops.",
         unit="per month",
@@ -102,7 +102,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.tiring",
-        0.045,
+        0.049,
         "Tiring",
         "Fatigue from a month of collective action.",
         high=0.5,
