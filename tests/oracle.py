@@ -1297,13 +1297,15 @@ class Oracle(mesa.Model):
         m = self.community_share
         q = saturating(self.spend[EVALUATION] / len(self.tables), 0.2)
         here = [person for person in self.people if person.present]
+        reports = sum(person.present for person in self.residents) / len(self.tables)
+        spread = 0.4 / max(1.0, reports) ** 0.5
         for issue in self.issues:
             k = issue.number
             u = self.draws.uniform(k, self.month, streams.SIGNAL)
             u_community = self.draws.uniform(K + k, self.month, streams.SIGNAL)
             bias = rules.mechanisms_measurement_bias * rules.evaluate_official_bias
             official = issue.structural * (1.0 - bias) + 0.04 * (2.0 * u - 1.0)
-            community = issue.structural + 0.12 * (2.0 * u_community - 1.0)
+            community = issue.structural + spread * (2.0 * u_community - 1.0)
             signal = (1.0 - m) * official + m * community
             for person in here:
                 belief = person.belief[k]

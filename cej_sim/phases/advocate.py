@@ -125,7 +125,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.erosion",
-        0.006,
+        0.0059,
         "Erosion of policies",
         "Part of what policies changed that is undone each month without defenders.",
         high=0.2,
@@ -135,7 +135,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.opposition",
-        6.5,
+        5.9,
         "Strength of opposition",
         "Weight of those with a stake in things as they are.",
         high=40.0,
@@ -145,7 +145,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.insiders",
-        2.4,
+        2.8,
         "Weight of insiders",
         "Weight of members with standing who are open and see causes in structures.",
         high=40.0,

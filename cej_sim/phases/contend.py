@@ -70,7 +70,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.walk_out",
-        0.1,
+        0.11,
         "Walking out",
         "Most likely monthly chance that an aggrieved member leaves.",
         unit="per month",
@@ -79,7 +79,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.calling",
-        0.48,
+        0.51,
         "Feeling called upon",
         "How far naming injustice moves open institutions to do more (1: as strongly as it threatens others).",
         high=2.0,

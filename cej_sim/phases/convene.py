@@ -150,7 +150,7 @@ RULES = (
     ),
     Parameter(
         "governance.convene.take_up",
-        0.21,
+        0.24,
         "Take-up of supports",
         "How far child care, transport and interpretation that are paid for really help people come.",
         effect=(("affected_attendance", 1),),
@@ -186,7 +186,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.unease",
-        0.49,
+        0.45,
         "Unease where injustice is named",
         "How far naming injustice keeps away those who feel without power (1: a person with none as much as it draws "
         "one of the most affected who sees it all).",
@@ -197,7 +197,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.reluctance",
-        1.7,
+        1.6,
         "Reluctance to come",
         "What must be overcome before somebody without a job in it comes to a meeting.",
         high=5.0,

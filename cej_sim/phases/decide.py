@@ -224,7 +224,7 @@ RULES = (
     *_budget_rules(),
     Parameter(
         "coefficients.hours_per_item",
-        0.93,
+        0.96,
         "Hours for a decision",
         "Hours one decision takes a single decider.",
         low=0.05,

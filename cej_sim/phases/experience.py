@@ -72,7 +72,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.insight",
-        0.44,
+        0.47,
         "Seeing through claims",
         "Part of those who stay away that sees when less say is real than claimed; others see it as far as they are "
         "critically conscious.",

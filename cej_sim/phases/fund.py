@@ -123,7 +123,7 @@ RULES = (
     ),
     Parameter(
         "funder.contribution",
-        0.1,
+        0.093,
         "Members' contributions",
         "Staff-months a month that a fully engaged and trusting member of full means gives.",
         unit="staff-months per month",
@@ -133,7 +133,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.bar",
-        0.24,
+        0.25,
         "What funders expect",
         "Visible progress at which a funder is content.",
         effect=(("funded", -1),),
@@ -141,7 +141,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.ending",
-        0.019,
+        0.018,
         "Falling apart",
         "Monthly chance that a coalition ends which has neither means nor members who come.",
         unit="per month",

@@ -83,7 +83,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.burnout",
-        0.084,
+        0.093,
         "Burnout",
         "Scale of the monthly chance that a leader stops.",
         unit="per month",
@@ -102,7 +102,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.tiring",
-        0.049,
+        0.042,
         "Tiring",
         "Fatigue from a month of collective action.",
         high=0.5,
