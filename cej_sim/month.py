@@ -107,7 +107,7 @@ def run_months(s, events, key, start, out):
     """
     (
         kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
-        stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
+        stake, threshold, agency_base, trust_base, x, x0, said, belief, origin, agency,
         consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
         met, mobilized, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in, vote,
         indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
@@ -141,7 +141,7 @@ def run_months(s, events, key, start, out):
         deliberate.deliberate(
             rules, c, tables, kind, active, table, member, present, voice,
             resources, skill, agency, openness,
-            x, x0, x_next, origin, origin_next, indptr, indices, tie,
+            x, x0, said, origin, indptr, indices, tie,
         )  # fmt: skip
         if c.alive == 1.0:
             decide.decide(
