@@ -137,7 +137,7 @@ def run_months(s, events, key, start, out):
                 decision, spend, log, logged,
             )  # fmt: skip
         else:
-            fund.disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided)
+            fund.disband(c, kind, member, present, came, spend, table_speed, table_decided)
         deliberate.deliberate(
             rules, c, tables, kind, active, table, member, present, voice,
             resources, skill, agency, openness,
@@ -155,6 +155,8 @@ def run_months(s, events, key, start, out):
                 rules, c, fund.applying(rules, c, month), tables,
                 kind, paid, member, present, leader, skill, spend,
             )  # fmt: skip
+        else:
+            decide.nobody_weighs(weight, weight_budget)
         serve.serve(
             key, month, rules, c, K, tables,
             active, paid, kind, home, draw_id, exposure, weight, weight_budget,

@@ -318,7 +318,7 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
     member = flags()
     member[backbone] = True
     said = _lined_up(n, width + 3)
-    score, pool, luck = said.reshape(-1)[: 3 * n].reshape(3, n)
+    score, pool, luck, weight, weight_budget = said.reshape(-1)[: 5 * n].reshape(5, n)
     log_rows = 64 + scenario.months * (16 + 2 * K + tables) + 24 * institutions
     return State(
         kind=kind, active=active, paid=paid, affected=affected, group=group, neighborhood=neighborhood, table=table,
@@ -332,7 +332,7 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
         engagement=engagement,
         member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(),
         leader=flags(),
-        voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=score, pool=pool, offered=flags(),
+        voice=np.ones(n), weight=weight, weight_budget=weight_budget, score=score, pool=pool, offered=flags(),
         luck=luck,
         held_in=np.zeros(neighborhoods + 1, np.int64), vote=floats(0, len(VOTE)),
         indptr=ties.indptr, indices=ties.indices, tie=ties.weight,

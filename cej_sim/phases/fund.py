@@ -269,14 +269,12 @@ def fund(
 
 
 @kernel
-def disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided):
+def disband(c, kind, member, present, came, spend, table_speed, table_decided):
     """What phases 1 to 4 leave behind in a month without a coalition: nobody meets, decides or spends."""
     for i in range(kind.size):
         member[i] = False
         present[i] = False
         came[i] = False
-        weight[i] = 0.0
-        weight_budget[i] = 0.0
     for line in range(spend.size):
         spend[line] = 0.0
     for t in range(table_speed.size):
