@@ -485,8 +485,8 @@ def all_text(found: dict[str, Any]) -> str:
             else "two processors were never really free (at least 90% idle before, at most 2% stolen), so this tells "
             "nothing of the engine."
         )
-        + f" Two processes that share nothing, each with half of the runs, were {threads['apart']:.2f} times as fast as "
-        "one after the other.",
+        + f" Two processes that share nothing, each with half of the runs, were {threads['apart']:.2f} times as fast "
+        "as one after the other.",
         "Seconds to start (compare with 20 runs of each): "
         + ", ".join(f"{name} {seconds:.2f}" for name, seconds in found["starting"].items())
         + ".",
