@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import codecs
 import gc
-import importlib
 import io
 import os
 import re
 import shlex
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -318,6 +316,9 @@ def run(
     survey: Survey = None,
 ) -> None:
     """Run one scenario many times, and show what happens in it."""
+    from cej_sim.drawing import Artist
+
+    artist = context.with_resource(Artist())
     asked = _prepare(
         [name],
         runs,
@@ -343,7 +344,6 @@ def run(
     title = f"{_title(scenario, asked.labels)}, {count(asked.runs, 'run')}"
     if against:
         title += f", and for its predictions {' and '.join(_title(other, asked.labels) for other in against)}"
-    _load_drawing()
     with progress(title) as advance:
         result = simulate(
             scenario,
@@ -356,12 +356,13 @@ def run(
             ensemble=asked.ensemble,
         )
     result = _surveyed(replace(result, labels=asked.labels), asked.survey)
+    report = artist.begin(result)
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
         show([render_summary(summary, result.titles[scenario.name]), *_predictions(result), *_survey(result)])
-    show_files(_saved(result, asked.directory))
+    show_files(_saved(result, asked.directory, report))
 
 
 @app.command()
@@ -396,6 +397,9 @@ def compare(
     names = names or list(DEFAULT_PAIR)
     if len(names) == 1:
         raise InputError(f"{names[0]}: one scenario has nothing to be compared with; name a second one")
+    from cej_sim.drawing import Artist
+
+    artist = context.with_resource(Artist())
     asked = _prepare(
         names,
         runs,
@@ -421,7 +425,6 @@ def compare(
     for wanted, who in computing.wanted_for_predictions(computing.unique_names(asked.scenarios)).items():
         say(f"Note: {' and '.join(who)} predicts something against {wanted}; to have it judged, add {wanted}.")
     titles = " and ".join(_title(scenario, asked.labels) for scenario in asked.scenarios)
-    _load_drawing()
     with warnings.catch_warnings(), progress(f"{titles}, {count(asked.runs, 'run')} each") as advance:
         warnings.simplefilter("ignore", computing.ComparisonWarning)
         result = computing.compare(
@@ -435,9 +438,10 @@ def compare(
             ensemble=asked.ensemble,
         )
     result = _surveyed(replace(result, labels=asked.labels), asked.survey)
+    report = artist.begin(result)
     with result.showing():
         show([render(result.table, result.titles), *_predictions(result), *_survey(result)])
-    files = _saved(result, asked.directory)
+    files = _saved(result, asked.directory, report)
     show_files(files)
     if bundle and asked.gathered:
         options = ["--runs", str(asked.runs), "--seed", str(asked.seed)]
@@ -450,12 +454,7 @@ def compare(
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
 
 
-def _load_drawing() -> None:
-    """Load what draws the report while the runs are computed: they hardly need the interpreter."""
-    threading.Thread(target=importlib.import_module, args=("cej_sim.report",), daemon=True).start()
-
-
-def _saved(result: Result, directory: Path) -> list[Path]:
+def _saved(result: Result, directory: Path, report: Callable[[], str]) -> list[Path]:
     """Save a result; returns its files.
 
     Raises:
@@ -464,7 +463,7 @@ def _saved(result: Result, directory: Path) -> list[Path]:
     from cej_sim.provenance import OutputError
 
     try:
-        return result.save(directory)
+        return result.save(directory, report)
     except OutputError as error:
         raise Stop(f"The results were not saved: {error}") from error
 
@@ -831,7 +830,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="cej_sim.plain")
-    sys.exit(_status_unless_unread(sys.argv[1:]))
+    answer = _status_unless_unread(sys.argv[1:])
+    gc.freeze()  # nor at the end, which would take half a second: all of it goes with the process
+    sys.exit(answer)
 
 
 def _status_unless_unread(arguments: Sequence[str]) -> int:

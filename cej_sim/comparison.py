@@ -22,7 +22,6 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from scipy.special import stdtrit
 
 from cej_sim.metrics import METRICS
 from cej_sim.parameters import Metric
@@ -283,6 +282,8 @@ def paired(a: NDArray[np.float64], b: NDArray[np.float64], metrics: Sequence[Met
     Returns:
         The columns ``a`` to ``runs`` of a comparison table, each (..., metrics).
     """
+    from scipy.special import stdtrit  # takes longer to load than all else, and not all who show results compute
+
     both = ~np.isnan(a + b)
     a, b = np.where(both, a, np.nan), np.where(both, b, np.nan)
     runs = both.sum(axis=0)

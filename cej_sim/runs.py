@@ -32,10 +32,11 @@ from cej_sim.metrics import METRICS, NAMES
 from cej_sim.month import measure, run_months
 from cej_sim.parameters import Value
 from cej_sim.population import populate
+from cej_sim.processes import usable_processors
 from cej_sim.scales import coded, spectra_table
 from cej_sim.scenario import CHANGEABLE, COMMUNITY, NETWORK, PARAMETERS, Event, Scenario, encode_events
 from cej_sim.state import KINDS, State
-from cej_sim.warmup import prepare, usable_processors
+from cej_sim.warmup import prepare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -605,10 +606,14 @@ class Result:
     def _footer(self) -> dict[str, Any]:
         return {"seed": self.provenance["seed"], "version": self.provenance["version"]}
 
-    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str], report: Callable[[], str] | None = None) -> list[Path]:
         """Write tables, figure, report and provenance into a directory.
 
         An existing directory is overwritten only if its ``provenance.json`` shows that it holds results of ours.
+
+        Args:
+            directory: Where to.
+            report: Gives the report, where somebody else makes it; by default it is made here.
 
         Returns:
             The files' paths.
@@ -616,9 +621,9 @@ class Result:
         Raises:
             provenance.OutputError: If the directory must not or cannot be written.
         """
-        return provenance.write(directory, self.provenance, self._writers())
+        return provenance.write(directory, self.provenance, self._writers(report or self.report))
 
-    def _writers(self) -> dict[str, Callable[[Path], None]]:
+    def _writers(self, report: Callable[[], str]) -> dict[str, Callable[[Path], None]]:
         """File name -> what writes it at a path."""
         note, answers = provenance.one_line(self.provenance), self.surveyed
         predicted: dict[str, Callable[[Path], None]] = {
@@ -634,7 +639,7 @@ class Result:
             self._picture: lambda path: self.plot().savefig(
                 path, format="png", dpi=100, metadata={"Description": note}
             ),
-            "report.html": lambda path: _write_text(self.report(), path),
+            "report.html": lambda path: _write_text(report(), path),
         }
 
     def report(self, command: str | None = None) -> str:
@@ -699,9 +704,9 @@ class Comparison(Result):
         """The page that explains and shows everything, as HTML; see ``Result.report``."""
         return self._report(self.table, command)
 
-    def _writers(self) -> dict[str, Callable[[Path], None]]:
+    def _writers(self, report: Callable[[], str]) -> dict[str, Callable[[Path], None]]:
         return {
-            **super()._writers(),
+            **super()._writers(report),
             "comparison.csv": lambda path: _write_csv(self.table, path),
         }
 

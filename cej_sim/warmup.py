@@ -11,7 +11,6 @@ import contextlib
 import gc
 import hashlib
 import inspect
-import os
 import subprocess
 import sys
 import time
@@ -26,19 +25,16 @@ from cej_sim import compiled
 from cej_sim.compiled import interpreted, is_cached
 from cej_sim.draws import run_key
 from cej_sim.metrics import METRICS, measure_arrays
-from cej_sim.month import PHASES, RULES_DTYPE, SETS, run_months
+from cej_sim.month import PHASES, RULES_DTYPE, SETS, VOTES_FIRST, VOTES_LAST, run_months
 from cej_sim.phases import fund, reform
 from cej_sim.population import populate
+from cej_sim.processes import another_python, usable_processors
 from cej_sim.scenario import Scenario, defaults, encode_events
 from cej_sim.state import COALITION_DTYPE, State
 
-#: Phases that the second process compiles; the first takes the others, and the month. About as much work either way.
-SECOND = ("convene", "serve", "organize", "advocate", "contend", "fund")
-
-
-def usable_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+#: Phases that the second process compiles; the first takes the others, what measures, and then the month. About as much
+#: work either way.
+SECOND = ("convene", "serve", "organize", "advocate", "contend", "fund", "coordinate", "evaluate", "experience")
 
 
 def blank() -> State:
@@ -64,13 +60,14 @@ def blank() -> State:
 
 def _arguments(state: State) -> dict[str, Any]:
     """A value of the right type for every argument name that kernels use."""
-    events = encode_events(Scenario("blank", defaults()))
-    numbers = dict.fromkeys(("month", "K", "tables", "backbone", "start", "votes_first", "votes_last", "regular"), 1)
+    events, sets = encode_events(Scenario("blank", defaults())), SETS.view()
+    sets.flags.writeable = False  # as an array is to a kernel that finds it as a global
+    numbers = dict.fromkeys(("month", "K", "tables", "backbone", "start", "regular"), 1)
     return {
         **state._asdict(), **numbers, "key": np.uint64(1), "applying": 0.0, "c": state.coalition[0],
         "rules": state.rules[0],
         "pull": state.luck,
-        "talked": state.offered, "chosen": state.offered, "sets": SETS, "row": np.zeros(len(METRICS)),
+        "talked": state.offered, "chosen": state.offered, "sets": sets, "row": np.zeros(len(METRICS)),
         "s": state, "events": events, "out": np.zeros((1, len(METRICS))),
         **{f"event_{name}": value for name, value in events._asdict().items() if name != "event"},
         "event_id": events.event,
@@ -81,10 +78,10 @@ def compile_kernels(kernels: list[Any]) -> None:
     """Compile kernels for the types that a state has, by the names of their arguments."""
     import numba
 
-    values = _arguments(blank())
+    known = {name: numba.typeof(value) for name, value in _arguments(blank()).items()}
+    known |= {"votes_first": numba.types.literal(VOTES_FIRST), "votes_last": numba.types.literal(VOTES_LAST)}
     for kernel in kernels:
-        names = list(inspect.signature(kernel.py_func).parameters)
-        kernel.compile(tuple(numba.typeof(values[name]) for name in names))
+        kernel.compile(tuple(known[name] for name in inspect.signature(kernel.py_func).parameters))
 
 
 def _phases(second: bool) -> list[Any]:
@@ -95,19 +92,23 @@ def _phases(second: bool) -> list[Any]:
 
 def compile_first_part() -> None:
     """Compile the first part of the phases and, as soon as standard input says that the others are done, the month."""
-    gc.disable()  # what a compiler makes lives on anyway; looking through it again and again takes a tenth of the time
-    compile_kernels([*_phases(False), reform.mandate])
+    # What a compiler makes lives on anyway. Looking through it again and again takes a tenth of the time, and once more
+    # at the end, unless it is frozen, half a second.
+    gc.disable()
+    compile_kernels([*_phases(False), reform.mandate, measure_arrays])
     sys.stdin.readline()
     compile_kernels([run_months])
+    gc.freeze()
 
 
 def compile_second_part() -> None:
-    """Compile the second part of the phases and say so, then what measures and what builds a population."""
+    """Compile the second part of the phases and say so, then what builds a population."""
     gc.disable()
-    compile_kernels([*_phases(True), fund.disband, measure_arrays])
+    compile_kernels([*_phases(True), fund.disband])
     print("done", flush=True)
     small = {**defaults(), "community.residents": 6, "community.institutions": 2}
     populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
+    gc.freeze()
 
 
 #: The package as it lies here.
@@ -171,12 +172,6 @@ def _start(
     function: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Another Python that calls a function of this module, and shows nothing."""
-    search = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    settings = {"PYTHONPATH": search, "CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from cej_sim.warmup import {function}; {function}()"],
-        env={**os.environ, **settings},
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-    )
+    settings = {"CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
+    code = f"from cej_sim.warmup import {function}; {function}()"
+    return another_python(code, settings, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)

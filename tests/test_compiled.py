@@ -185,24 +185,39 @@ assert found
 runs.simulate(load("converted_by_motion"), runs=2, months=3, threads=1)
 new = {str(file) for file in compiled.CACHE_DIRECTORY.rglob("*.nbc")} - found
 assert not new, f"compiled later: {sorted(new)}"
+months = [file.name for file in compiled.CACHE_DIRECTORY.rglob("*.nbc") if "run_months" in file.name]
+assert len(months) == 1, months
+twice = [file.name for file in compiled.CACHE_DIRECTORY.rglob("*.nbc") if ".reform-" in file.name]
+assert len(twice) == 1, twice
 for kernel in (month.run_months, month.measure_arrays):
     assert not kernel.stats.cache_misses and kernel.stats.cache_hits, kernel
 """
 
 
-def nothing_is_left_to_compile(environment: dict[str, str], *prepared: str, processors: int) -> None:
+def nothing_is_left_to_compile(
+    environment: dict[str, str], *prepared: str, processors: int, folder: Path | None = None
+) -> None:
     """Run for the first time; fails if that compiled anything that was not prepared, then or before."""
     code = FIRST_RUN.replace("warmup.prepare()", f"warmup.usable_processors = lambda: {processors}; warmup.prepare()")
-    command = [sys.executable, "-c", code, *prepared]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-c", code, *prepared]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_nothing_is_left_to_compile_after_the_preparation(tmp_path):
-    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
-    nothing_is_left_to_compile(environment, processors=2)
+def test_nothing_is_left_to_compile_after_the_preparation(copy, tmp_path):
+    """Nor where the program was installed from a checkout, and is started in it."""
+    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(PACKAGE.parent)}
+    nothing_is_left_to_compile(environment, folder=copy.parent, processors=2)
+
+
+def test_it_is_this_package_that_is_compiled_wherever_somebody_is(copy, monkeypatch):
+    """Numba keeps apart what it compiles from each folder: of another copy, this one would have nothing."""
+    with (copy / "warmup.py").open("a", encoding="utf-8") as file:
+        file.write("\nraise SystemExit(3)\n")
+    monkeypatch.chdir(copy.parent)
+    assert warmup._start("usable_processors").wait() == 0
 
 
 @pytest.mark.slow

@@ -304,7 +304,7 @@ def start(setup: worker.Setup, events: queue.SimpleQueue[tuple[Worker, Any]]) ->
     )
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", code],
+            [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,0 +1,95 @@
+"""Reports that another process makes: the same as those made here, and made here where that process fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cej_sim
+from cej_sim import drawing, runs
+from cej_sim.comparison import Labels
+from cej_sim.reading import load
+
+
+@pytest.fixture(scope="module")
+def result() -> runs.Comparison:
+    made = runs.compare(load("collective_impact"), load("community_led"), runs=3, months=4)
+    return replace(made, labels=Labels(kinds={"residents": "neighbors"}))
+
+
+@pytest.fixture
+def artist(monkeypatch):
+    monkeypatch.setattr(drawing, "pays", lambda: True)
+    with drawing.Artist() as made:
+        yield made
+    assert made._process is not None
+    assert made._process.poll() is not None
+
+
+def refuse(*_: object) -> str:
+    raise AssertionError("made here")
+
+
+def test_another_process_makes_the_same_report(result, artist, monkeypatch):
+    here = result.report()
+    monkeypatch.setattr(runs.Comparison, "report", refuse)
+    assert artist.begin(result)() == here
+    assert "neighbors" in here
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.usefixtures("empty_pictures")
+def test_where_that_process_fails_the_report_is_made_here(result, artist, when):
+    if when == "before":
+        artist._process.kill()
+    report = artist.begin(result)
+    artist._process.kill()
+    assert report() == result.report()
+
+
+@pytest.mark.usefixtures("empty_pictures")
+def test_results_that_are_too_large_are_not_handed_on(result, artist, monkeypatch):
+    monkeypatch.setattr(drawing, "MOST", 10)
+    assert artist.begin(result) == result.report
+
+
+def test_no_process_is_started_where_drawing_is_loaded_or_there_is_no_processor(monkeypatch):
+    import matplotlib  # noqa: F401
+
+    monkeypatch.setattr(drawing, "usable_processors", lambda: 2)
+    assert not drawing.pays()
+    monkeypatch.delitem(sys.modules, "matplotlib")
+    assert drawing.pays()
+    monkeypatch.setattr(drawing, "usable_processors", lambda: 1)
+    assert not drawing.pays()
+
+
+PROGRAM = """
+import sys
+from cej_sim import cli, drawing
+drawing.usable_processors = lambda: {processors}
+sys.argv = ["cej-sim", "compare", "--runs", "2", "--months", "3", "--out", "out"]
+cli.main()
+"""
+
+
+def test_all_files_are_the_same_whoever_draws(tmp_path):
+    """From the whole program, with one processor and with two."""
+    made = []
+    for processors in (1, 2):
+        folder = tmp_path / str(processors)
+        folder.mkdir()
+        path = os.pathsep.join([str(Path(cej_sim.__file__).parents[1]), *sys.path])
+        command = [sys.executable, "-c", PROGRAM.format(processors=processors)]
+        done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+                              text=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        made.append({file.name: file.read_bytes() for file in (folder / "out").iterdir()})
+        del made[-1]["provenance.json"]  # says when
+    assert made[0].keys() == made[1].keys() >= {"report.html", "comparison.png"}
+    assert [name for name in made[0] if made[0][name] != made[1][name]] == []
