@@ -107,7 +107,7 @@ def run_months(s, events, key, start, out):
     """
     (
         kind, active, paid, affected, group, neighborhood, table, home, perm, draw_id, exposure, barrier, mission,
-        stake, threshold, agency_base, trust_base, x, x0, x_next, belief, origin, origin_next, agency,
+        stake, threshold, agency_base, trust_base, x, x0, said, belief, origin, agency,
         consciousness, skill, trust, openness, resources, fatigue, grievance, engagement, member, present, came,
         met, mobilized, leader, voice, weight, weight_budget, score, pool, offered, luck, held_in, vote,
         indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_share,
@@ -130,18 +130,18 @@ def run_months(s, events, key, start, out):
             convene.convene(
                 key, month, rules, c, K,
                 kind, active, paid, affected, neighborhood, draw_id, barrier,
-                x, agency, trust, engagement, grievance,
+                x, agency, consciousness, trust, engagement, grievance,
                 member, present, came, leader, score, pool, luck, offered, held_in,
                 indptr, indices, tie,
                 table_start, table_agents, table_residents, table_institutions, table_decided,
                 decision, spend, log, logged,
             )  # fmt: skip
         else:
-            fund.disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided)
+            fund.disband(c, kind, member, present, came, spend, table_speed, table_decided)
         deliberate.deliberate(
             rules, c, tables, kind, active, table, member, present, voice,
             resources, skill, agency, openness,
-            x, x0, x_next, origin, origin_next, indptr, indices, tie,
+            x, x0, said, origin, indptr, indices, tie,
         )  # fmt: skip
         if c.alive == 1.0:
             decide.decide(
@@ -155,6 +155,8 @@ def run_months(s, events, key, start, out):
                 rules, c, fund.applying(rules, c, month), tables,
                 kind, paid, member, present, leader, skill, spend,
             )  # fmt: skip
+        else:
+            decide.nobody_weighs(weight, weight_budget)
         serve.serve(
             key, month, rules, c, K, tables,
             active, paid, kind, home, draw_id, exposure, weight, weight_budget,

@@ -80,6 +80,13 @@ def _convictions(
             x0[i, K + 1 + line] /= total
 
 
+def _lined_up(rows: int, columns: int) -> Floats:
+    """Zeros, (rows, columns), that begin where a line of the processor's memory, of 64 bytes, does."""
+    whole = np.zeros(rows * columns + 8)
+    first = -whole.ctypes.data % 64 // whole.itemsize
+    return whole[first : first + rows * columns].reshape(rows, columns)
+
+
 def _blocks(size: int, parts: int) -> NDArray[np.int32]:
     """``size`` positions cut into ``parts`` runs of nearly equal length: the run of each."""
     return (np.arange(size, dtype=np.int64) * parts // max(size, 1)).astype(np.int32)
@@ -310,22 +317,22 @@ def populate(scenario: Scenario, key: int, permuted: int | None = None, disjoint
 
     member = flags()
     member[backbone] = True
-    x_next = np.zeros_like(x0)
-    score, pool, luck = x_next.reshape(-1)[: 3 * n].reshape(3, n)
+    said = _lined_up(n, width + 3)
+    score, pool, luck, weight, weight_budget = said.reshape(-1)[: 5 * n].reshape(5, n)
     log_rows = 64 + scenario.months * (16 + 2 * K + tables) + 24 * institutions
     return State(
         kind=kind, active=active, paid=paid, affected=affected, group=group, neighborhood=neighborhood, table=table,
         home=home,
         perm=perm, draw_id=draw_id, exposure=exposure, barrier=barrier, mission=mission, stake=stake,
         threshold=threshold,
-        agency_base=agency.copy(), trust_base=trust.copy(), x=x0.copy(), x0=x0, x_next=x_next, belief=belief,
-        origin=(kind == RESIDENT).astype(float), origin_next=floats(n), agency=agency, consciousness=consciousness,
+        agency_base=agency.copy(), trust_base=trust.copy(), x=x0.copy(), x0=x0, said=said, belief=belief,
+        origin=(kind == RESIDENT).astype(float), agency=agency, consciousness=consciousness,
         skill=skill,
         trust=trust, openness=openness, resources=resources, fatigue=floats(n), grievance=floats(n),
         engagement=engagement,
         member=member, present=flags(), came=flags(), met=flags(), mobilized=flags(),
         leader=flags(),
-        voice=np.ones(n), weight=floats(n), weight_budget=floats(n), score=score, pool=pool, offered=flags(),
+        voice=np.ones(n), weight=weight, weight_budget=weight_budget, score=score, pool=pool, offered=flags(),
         luck=luck,
         held_in=np.zeros(neighborhoods + 1, np.int64), vote=floats(0, len(VOTE)),
         indptr=ties.indptr, indices=ties.indices, tie=ties.weight,

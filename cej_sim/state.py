@@ -61,10 +61,9 @@ class State(NamedTuple):
     # What they want and hold true
     x: Matrix  # (N, D) decision vector: K priorities (sum 1), strategy, L budget shares (sum 1)
     x0: Matrix  # (N, D) convictions that x is drawn back to
-    x_next: Matrix  # (N, D) scratch of deliberation, which lends its memory to score, pool and luck
+    said: Matrix  # (N, D + 3) scratch of deliberation, which lends its memory to weights, score, pool and luck
     belief: Matrix  # (N, K) believed structural share of each issue
     origin: Floats  # (N,) part of x that came from residents' convictions
-    origin_next: Floats  # (N,) scratch of deliberation
     # How they are
     agency: Floats  # (N,) sense of one's own power
     consciousness: Floats  # (N,) critical consciousness
@@ -85,7 +84,7 @@ class State(NamedTuple):
     voice: Floats  # (N,) how much it is listened to, mean 1 over those present at a table
     weight: Floats  # (N,) decision weight over the agenda; sums to the shares of the tables that decide
     weight_budget: Floats  # (N,) the same over the budget
-    # Scratch; the three rows of numbers lie in the memory of x_next, so nothing in them outlives deliberation
+    # Scratch; like both weights, the three rows of numbers lie in the memory of said: none outlives deliberation
     score: Floats  # (N,)
     pool: Floats  # (N,)
     offered: NDArray[np.bool_]  # (N,)

@@ -42,6 +42,7 @@ _BLOCK = re.compile(
 TAKEN = {
     "hypotheses/hypotheses.csv": "hypotheses/analysis/hypotheses.csv",
     "hypotheses/verdicts.csv": "hypotheses/analysis/verdicts.csv",
+    "hypotheses/anywhere.csv": "anywhere/analysis/verdicts.csv",
     "where/shares.csv": "where/maps/shares.csv",
     "onesided/onesided.csv": "onesided/onesided.csv",
     "principles/shapley.csv": "principles/analysis/shapley.csv",
@@ -131,13 +132,22 @@ _CONTROL = {
 }
 
 
+def _judged() -> pd.DataFrame:
+    """The tests; true by construction is only what fails in no set spread over the whole ranges either."""
+    table, anywhere = read("hypotheses/verdicts.csv"), read("hypotheses/anywhere.csv")
+    keys = ["hypothesis", "setup", "test"]
+    found = table.merge(anywhere[[*keys, "p_sign"]], on=keys, validate="one_to_one", suffixes=("", "_anywhere"))
+    found["by_construction"] &= found["p_sign_anywhere"] == 1.0
+    return found
+
+
 def _mark(row: Any) -> str:
     return " **!!**" if row.by_construction else " !" if row.never_failed else ""
 
 
 def verdicts() -> Iterator[str]:
     """A row for each test."""
-    table, titles = read("hypotheses/verdicts.csv"), read("hypotheses/hypotheses.csv")
+    table, titles = _judged(), read("hypotheses/hypotheses.csv")
     words = {(row.hypothesis, row.setup): row for row in titles.itertuples()}
     rows = []
     before = None
@@ -154,19 +164,23 @@ def verdicts() -> Iterator[str]:
                 f"{label_of(metric_of(row.metric))}, {row.month}: {_ARROWS[row.expected]}",
                 f"{signed(row.difference, row.metric)} {between(row.ci_low, row.ci_high, row.metric)}",
                 f"{row.p_sign:.3g}",
+                f"{row.p_sign_anywhere:.3g}",
                 f"{SIGNS[row.verdict]} {row.verdict}{_mark(row)}",
                 _CONTROL.get(row.control, row.control)
                 if row.expected != "same" and row.control in (NONE_DECLARED, NO_EFFECT)
                 else f"{_CONTROL.get(row.control, row.control)} ({signed(row.without_difference, row.metric)})",
             )
         )
-    heads = ("hypothesis", "outcome, month: expected", "from a to b [95 %]", "P(sign)", "verdict", "without mechanism")
-    yield from rows_of(heads, rows, right=(2, 3))
+    heads = (
+        "hypothesis", "outcome, month: expected", "from a to b [95 %]", "P(sign)", "in whole ranges", "verdict",
+        "without mechanism",
+    )  # fmt: skip
+    yield from rows_of(heads, rows, right=(2, 3, 4))
 
 
 def verdicts_short() -> Iterator[str]:
     """A row for each hypothesis."""
-    table, titles = read("hypotheses/verdicts.csv"), read("hypotheses/hypotheses.csv")
+    table, titles = _judged(), read("hypotheses/hypotheses.csv")
     rows = []
     for whole in titles.itertuples():
         mine = table[(table["hypothesis"] == whole.hypothesis) & (table["setup"] == whole.setup)]

@@ -259,7 +259,8 @@ class Person(mesa.Agent):
             + 1.2 * (self.agenda_fit - 0.6)
             - 2.4 * self.barrier * (1.0 - 0.7 * self.model.support)
             - 0.7 * (1.0 - rules.convene_plain_language)
-            + 0.5 * self.model.naming_kept * (1.0 if self.affected else -0.2)
+            + self.model.naming_kept * self.affected * self.consciousness
+            - self.model.naming_kept * rules.coefficients_unease * (1.0 - self.agency)
             + 0.8 * rules.mechanisms_company * self.company()
             + 0.8 * self.leader
             - self.grievance
@@ -431,6 +432,12 @@ class Person(mesa.Agent):
             self.agency += 0.06 * gain * heard * self.agency
             self.trust += 0.08 * gain * heard * self.trust
 
+    def hear_claims(self, boast: float) -> None:
+        """Whoever came, or sees through it, trusts less for what is claimed and not so; the others believe it."""
+        insight = self.model.rules.coefficients_insight
+        aware = 1.0 if self.present else insight + (1.0 - insight) * self.consciousness
+        self.trust += boast * (0.75 * (1.0 - aware) * (1.0 - self.trust) - aware * self.trust)
+
     def return_to_base(self) -> None:
         self.agency += 0.02 * (self.agency_base - self.agency)
         self.trust += 0.02 * (self.trust_base - self.trust)
@@ -490,10 +497,12 @@ class Institution(Person):
     def accepts(self) -> bool:
         return self.draw(streams.ACCEPT) < self.engagement
 
-    def feel_threatened(self) -> None:
-        """Those with a seat and something to lose feel the naming of injustice."""
-        threat = self.model.naming_kept_now * self.stake * (1.0 - self.openness)
-        self.engagement -= 0.04 * threat
+    def hear_injustice_named(self) -> None:
+        """Of those with a seat, who has something to lose is threatened, and who is open is moved to do more."""
+        named = self.model.naming_kept_now
+        threat = named * self.stake * (1.0 - self.openness)
+        call = self.model.rules.coefficients_calling * named * self.openness * (1.0 - self.stake)
+        self.engagement += 0.04 * (call - threat)
         self.grievance += 0.05 * threat
 
     def be_challenged(self) -> None:
@@ -1239,7 +1248,7 @@ class Oracle(mesa.Model):
         self.naming_kept_now = rules.mechanisms_naming * rules.convene_naming * c.hours_kept
         for person in self.institutions:
             if person.member:
-                person.feel_threatened()
+                person.hear_injustice_named()
             person.engagement += 0.03 * ((0.85 if c.funded == 1.0 else 0.65) - person.engagement)
             person.engagement = within(person.engagement, 0.0, 1.0)
 
@@ -1288,13 +1297,15 @@ class Oracle(mesa.Model):
         m = self.community_share
         q = saturating(self.spend[EVALUATION] / len(self.tables), 0.2)
         here = [person for person in self.people if person.present]
+        reports = sum(person.present for person in self.residents) / len(self.tables)
+        spread = 0.4 / max(1.0, reports) ** 0.5
         for issue in self.issues:
             k = issue.number
             u = self.draws.uniform(k, self.month, streams.SIGNAL)
             u_community = self.draws.uniform(K + k, self.month, streams.SIGNAL)
             bias = rules.mechanisms_measurement_bias * rules.evaluate_official_bias
             official = issue.structural * (1.0 - bias) + 0.04 * (2.0 * u - 1.0)
-            community = issue.structural + 0.12 * (2.0 * u_community - 1.0)
+            community = issue.structural + spread * (2.0 * u_community - 1.0)
             signal = (1.0 - m) * official + m * community
             for person in here:
                 belief = person.belief[k]
@@ -1428,7 +1439,7 @@ class Oracle(mesa.Model):
             if person.member and person.present and person is not self.backbone:
                 person.take_in(self.even_split(self.tables[person.table]))
             if person.active and not person.paid:
-                person.trust -= boast * person.trust
+                person.hear_claims(boast)
             if person.active:
                 person.return_to_base()
         for person in self.people:

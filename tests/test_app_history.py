@@ -116,6 +116,7 @@ def test_what_nobody_has_touched_of_the_agenda_shrinks_as_others_ideas_come_in(s
             "governance.coordinate.delegated.agenda": 0.0,
             "governance.coordinate.delegated.budget": 0.0,
             "governance.convene.seats.institutions": 0.0,
+            "coefficients.reluctance": 1.2,  # so that they come, and decide
         }
     )
     (side,) = history.show([only], runs=1).sides

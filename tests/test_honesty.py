@@ -222,7 +222,7 @@ def lively(values: dict) -> Scenario:
     """Ten years in which organizing, conflict, policies and renewals happen."""
     base = {
         "community.threshold": 0.4, C + "challenge": 3.0, C + "opposition": 1.0, F + "cycle": 12, C + "bar": 0.35,
-        G + "evaluate.community_indicators": 0.5,
+        G + "evaluate.community_indicators": 0.5, C + "walk_out": 0.2,
     }  # fmt: skip
     return shipped("community_led", base | values)
 

@@ -15,7 +15,7 @@ import cej_sim as cej
 from cej_sim import cli, instruments, runs, scales
 from cej_sim.draws import SURVEY, uniform
 from cej_sim.metrics import METRICS
-from cej_sim.scales import ITEM_CODES, SPECTRA, SURVEY_ITEMS, SURVEY_SCALES, cronbach_alpha, spectra
+from cej_sim.scales import ITEM_CODES, SPECTRA, SURVEY_ITEMS, SURVEY_NOISE, SURVEY_SCALES, cronbach_alpha, spectra
 from cej_sim.scenario import Scenario, defaults
 from cej_sim.state import BACKBONE, LOG_CODES, State
 
@@ -325,10 +325,16 @@ def test_wrong_months_get_one_line(desk: Path, capsys: pytest.CaptureFixture[str
 def test_answers_spread_and_scales_hold_together(name: str) -> None:
     """Every item uses at least four of the five points, and the items of a scale tell one thing, but not one answer.
 
-    Alpha is least for voice where say is spread most evenly: people who differ little cannot be told apart.
+    Items that read one number with errors of variance e of their own have alpha = 1 - e / (items * variance of the
+    scale's scores), by the classical theory of tests: people who differ little cannot be told apart. The errors are the
+    one that is drawn and the rounding to five points.
     """
     answers = cej.simulate(cej.load(name), runs=20, seed=0).survey(24, 60)
     for item in SURVEY_ITEMS:
         assert answers[item.code].nunique() >= 4, item.code
         assert answers[item.code].value_counts(normalize=True).max() < 0.7, item.code
-    assert scales.survey_summary(answers)["alpha"].between(0.55, 0.95).all()
+    summary = scales.survey_summary(answers)
+    drawn, rounded = (2.0 * SURVEY_NOISE) ** 2 / 12.0, 0.2**2 / 12.0  # of agreement from 0 to 1
+    expected = 1.0 - 25.0 * (drawn + rounded) / (summary["items"] * summary["sd"] ** 2)
+    np.testing.assert_allclose(summary["alpha"], expected, atol=0.05)
+    assert summary["alpha"].lt(0.95).all()

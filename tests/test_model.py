@@ -34,7 +34,7 @@ pytestmark = [
 MONTHS = 24
 
 #: Arrays that kernels use as scratch; what they hold between months means nothing.
-SCRATCH = {"x_next", "origin_next", "score", "pool", "offered", "held_in"}
+SCRATCH = {"said", "score", "pool", "offered", "held_in"}
 
 VOTES = "governance.decide.votes.residents"
 

@@ -39,7 +39,7 @@ OF_COALITION = ("decision", "budget_origin", "commitment", "spend")
 #: What a month does not change, does not keep, or only writes down: the starting population, scratch, and the log.
 FIXED = (
     "kind", "active", "paid", "affected", "group", "neighborhood", "table", "home", "perm", "draw_id", "exposure",
-    "barrier", "mission", "stake", "threshold", "agency_base", "trust_base", "x_next", "origin_next", "came",
+    "barrier", "mission", "stake", "threshold", "agency_base", "trust_base", "said", "came",
     "score", "pool", "offered", "luck", "held_in", "vote", "indptr", "indices", "table_start", "table_agents",
     "table_residents", "table_institutions", "table_share", "targets", "structural", "regrowth", "group_size",
     "group_affected", "group_exposure", "worst_exposure", "group_barrier", "log", "logged",

@@ -160,8 +160,8 @@ def test_numbers_with_their_status():
     assert ("0.6, 0.4, 0.5, 0.5", "design") in [(numbers, status) for numbers, _, status in rows]
     assert ("0.004", "assumed") in [(numbers, status) for numbers, _, status in rows]
     assert not any("1990" in numbers for numbers, _, _ in rows)
-    convene = " ".join(numbers for numbers, _, _ in protocol.numbers_in("convene", PHASES[0][0].__doc__))
-    assert "-0.2" in convene
+    experience = " ".join(numbers for numbers, _, _ in protocol.numbers_in("experience", PHASES[11][0].__doc__))
+    assert "-0.2" in experience
 
 
 def test_a_text_that_no_longer_says_so_is_a_mistake():

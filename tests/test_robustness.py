@@ -209,6 +209,7 @@ LEFT_OUT = {
     "governance.reform.motion_every": "motion",
     "governance.reform.motion_threshold": "motion",
     "governance.decide.budget_min.training": "training",
+    "coefficients.insight": "claimed",
 }
 
 

@@ -66,8 +66,8 @@ def community(issues: int, residents: int, institutions: int) -> State:
 def bytes_of(state: State) -> tuple[int, int, int]:
     """Bytes that grow with the agents, with the stored directions of ties, and the rest; shared memory counts once."""
     agents, ties, seated = state.kind.size, state.indices.size, state.table_agents.size
-    lent = {"score", "pool", "luck", "rules_flat"}
-    assert all(np.shares_memory(getattr(state, name), state.x_next) for name in lent - {"rules_flat"})
+    lent = {"score", "pool", "luck", "weight", "weight_budget", "rules_flat"}
+    assert all(np.shares_memory(getattr(state, name), state.said) for name in lent - {"rules_flat"})
     assert np.shares_memory(state.rules_flat, state.rules)
     found = [0, 0, 0]
     for name, array in state._asdict().items():

@@ -72,6 +72,18 @@ def test_every_table_of_results_is_on_a_page():
     assert named == set(module("pages").BLOCKS)
 
 
+def test_true_by_construction_is_only_what_fails_nowhere(monkeypatch):
+    """What no likely set disappoints can fail all the same, if a set within the ranges does."""
+    pages = module("pages")
+    keys = {"hypothesis": ["H1", "H2", "H3"], "setup": ["main"] * 3, "test": [1, 1, 1]}
+    fitted = pd.DataFrame({**keys, "p_sign": [1.0, 1.0, 0.9], "by_construction": [True, True, False]})
+    anywhere = pd.DataFrame({**keys, "p_sign": [0.99, 1.0, 1.0]})[::-1]
+    monkeypatch.setattr(pages, "read", {"hypotheses/verdicts.csv": fitted, "hypotheses/anywhere.csv": anywhere}.get)
+    found = pages._judged().set_index("hypothesis")
+    assert found["by_construction"].to_dict() == {"H1": False, "H2": True, "H3": False}
+    assert found["p_sign_anywhere"].to_dict() == {"H1": 0.99, "H2": 1.0, "H3": 1.0}
+
+
 SMALL = {
     "conversion": ("--few", "--runs", "2", "--loop-runs", "2", "--hold", "2", "--after", "84"),
     "hybrids": ("--runs", "2", "--resamples", "10"),

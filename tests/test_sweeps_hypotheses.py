@@ -263,7 +263,7 @@ def test_the_frozen_declaration_is_read_whole() -> None:
     assert len(judging.tests_of(plan)) == sum(len(one.tests) * len(one.setups) for one in plan.design.hypotheses)
     # A declared effect of the number that a setup sets, such as of naming on who joins, is repeated by the test of it.
     repeated = {(test.hypothesis, test.metric) for test in judging.tests_of(plan) if test.repeats}
-    assert {("H5", "affected_members"), ("H5", "institution_engagement"), ("H3", "trust")} <= repeated
+    assert {("H5", "affected_members"), ("H3", "trust")} <= repeated
     assert not {("H4", "affected_attendance"), ("H12", "burden"), ("H3", "burden")} & repeated
     assert [plan.places[cell].hypothesis.id for cell in range(len(plan)) if plan.probes(cell)] == ["H1", "H1", "H2"]
     from cej_sim.sweeps.hypotheses import sha256

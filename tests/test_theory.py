@@ -38,14 +38,14 @@ class Circle:
         self.x0 = np.ascontiguousarray(x, float)
         self.x = self.x0.copy()
         self.origin = (self.kind == RESIDENT).astype(float)
-        self.scratch, self.scratch_origin = np.empty_like(self.x), np.empty(n)
+        self.said = np.empty((n, self.x.shape[1] + 3))
         self.ties = ties
 
     def talk(self, rounds: int, theta: float = 1.0, inertia: float = 0.0, radius: float = -1.0) -> np.ndarray:
         for _ in range(rounds):
             influence(
                 theta, inertia, radius, self.kind, self.everybody, self.nobody, self.voice, self.openness,
-                self.x, self.x0, self.scratch, self.origin, self.scratch_origin, *self.ties,
+                self.x, self.x0, self.said, self.origin, *self.ties,
             )  # fmt: skip
         return self.x
 

@@ -84,17 +84,22 @@ def _convene(s: Rules) -> list[str]:
         )
 
     naming, language = s["convene.naming"], s["convene.plain_language"]
+    if s["mechanisms.naming"] == 0 or s.never("convene.naming"):
+        unheard = "injustice is not named, or naming does nothing"
+        s.without_effect(unheard, "coefficients.unease", "coefficients.calling")
     if s["mechanisms.naming"] == 0:
         s.without_effect("the mechanism is switched off, but for the meeting time it takes", "convene.naming")
         said.append("Naming injustice neither draws nor repels anybody (switched off).")
     elif naming:
         said.append(
-            f"Meetings {how(naming, 'name injustice')}, which draws the most affected and strains institutions "
-            "with a stake in things as they are."
+            f"Meetings {how(naming, 'name injustice')}, which speaks to those of the most affected who see it "
+            "too and unsettles people without power; it strains institutions with a stake in things as they are and "
+            "moves open ones to do more."
         )
     else:
         said.append(
-            "Injustice is not named, which spares institutions and gives the most affected less reason to come."
+            "Injustice is not named, which spares institutions and whoever feels uneasy, and gives the most affected "
+            "less reason to come."
         )
     supports = s.money("supports") / max(1, residents)
     takes = s["convene.take_up"] * supports / (supports + 0.05)
@@ -687,11 +692,14 @@ def _reform(s: Rules) -> list[str]:
 def _experience(s: Rules) -> list[str]:
     said = []
     claimed = s["experience.claimed_say"]
+    if s["mechanisms.rhetoric"] == 0 or s.never("experience.claimed_say"):
+        s.without_effect("nothing is claimed that could be seen through", "coefficients.insight")
     if s["mechanisms.rhetoric"] == 0:
-        s.without_effect("claims cost no trust", "experience.claimed_say")
+        s.without_effect("claims change no trust", "experience.claimed_say")
     elif claimed:
         said.append(
-            f"Residents are told that they have {part_of(claimed, 'the say')}; as long as it is less, they lose trust."
+            f"Residents are told that they have {part_of(claimed, 'the say')}; as long as it is less, those who see it "
+            "lose trust, and those who do not gain some."
         )
     if s["mechanisms.being_heard"]:
         said.append("Who is heard gains confidence and trust; who is ignored loses them.")

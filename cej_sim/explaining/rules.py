@@ -53,8 +53,11 @@ class Rules:
 
     def never_pays(self, line: str) -> bool:
         """Whether the coalition can never give money to a line, as its rules stand and will be set."""
-        path = f"decide.budget_max.{line}"
-        return self.look(path) == 0 and self.path(path) not in self.set_later
+        return self.never(f"decide.budget_max.{line}")
+
+    def never(self, name: str) -> bool:
+        """Whether a number is 0 and will not be set."""
+        return self.look(name) == 0 and self.path(name) not in self.set_later
 
     def left_for_action(self) -> float:
         """The share of money that the lines leave for action at the start."""

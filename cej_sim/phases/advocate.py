@@ -125,7 +125,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.erosion",
-        0.0051,
+        0.0059,
         "Erosion of policies",
         "Part of what policies changed that is undone each month without defenders.",
         high=0.2,
@@ -135,7 +135,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.opposition",
-        6.4,
+        5.9,
         "Strength of opposition",
         "Weight of those with a stake in things as they are.",
         high=40.0,

@@ -14,9 +14,10 @@ TARGET; ties to the lowest row; none if that is 0). For the target, with d = 1 -
 0.5 d; engagement -= 0.2 d; its wish for organizing money falls: x and x0 of that line lose mechanisms.cuts * 0.6 d
 of it, which goes to action; pushback: U_home *= 1 - 0.15 d; openness += 0.03 d. controversy += 1 / tables.
 
-Threat. Each institution with a seat: engagement -= 0.04 * mechanisms.naming * naming * hours_kept * stake * (1 -
-openness) and grievance += 0.05 of the same product (without the 0.04); all institutions: engagement += 0.03 (b -
-engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
+Named injustice threatens institutions with something to lose and calls upon open ones. Each with a seat, threat =
+mechanisms.naming * naming * hours_kept * stake * (1 - openness) and call = coefficients.calling * mechanisms.naming *
+naming * hours_kept * openness * (1 - stake): engagement += 0.04 (call - threat), grievance += 0.05 threat. All
+institutions: engagement += 0.03 (b - engagement), b = 0.85 while funded, else 0.65. Engagement stays in [0, 1].
 
 Grievance. Members (not the backbone) who came and have no say (decision weight below 0.25 of an even split of
 the weight of their table among all who came to it, organizers and the backbone among them): grievance +=
@@ -69,12 +70,22 @@ RULES = (
     ),
     Parameter(
         "coefficients.walk_out",
-        0.13,
+        0.11,
         "Walking out",
         "Most likely monthly chance that an aggrieved member leaves.",
         unit="per month",
         effect=(("institution_exits", 1),),
         source="calibrated: experiments/calibration",
+    ),
+    Parameter(
+        "coefficients.calling",
+        0.51,
+        "Feeling called upon",
+        "How far naming injustice moves open institutions to do more (1: as strongly as it threatens others).",
+        high=2.0,
+        unit="ratio",
+        effect=(("institution_engagement", 1),),
+        source="calibrated: experiments/calibration; the range held none, and as much as others are threatened",
     ),
     mechanism("contention", "Contention", "Organized residents challenge institutions.", effect=(("challenges", 1),)),
     mechanism(
@@ -165,7 +176,8 @@ def contend(
         if kind[i] == INSTITUTION:
             if sits:
                 threat = naming * stake[i] * (1.0 - openness[i])
-                engagement[i] -= 0.04 * threat
+                call = rules.coefficients_calling * naming * openness[i] * (1.0 - stake[i])
+                engagement[i] += 0.04 * (call - threat)
                 grievance[i] += 0.05 * threat
             engagement[i] = clip(engagement[i] + 0.03 * (usual - engagement[i]), 0.0, 1.0)
         if sits and present[i] and weight[i] < 0.25 * even[table[i]]:

@@ -29,13 +29,15 @@ Attendance. Members, the backbone's convener (always) and active organizers come
 probability 0.8 * engagement, every other member with s(2 z) (stream ATTEND; s = ``response`` of forms.py),
 
     z = -coefficients.reluctance + 1.6 agency + 1.4 trust + 1.2 (fit - 0.6) - 2.4 barrier (1 - 0.7 support) - 0.7 (1
-        - plain_language) + 0.5 naming_kept (1 if most affected, else -0.2) + 0.8 mechanisms.company came + 0.8 leader
-        - grievance - 0.05 meeting_hours,
+        - plain_language) + naming_kept (consciousness if most affected - coefficients.unease (1 - agency)) + 0.8
+        mechanisms.company came + 0.8 leader - grievance - 0.05 meeting_hours,
 
 where fit = 1 - distance(agenda, own priorities), support = take_up * m / (m + 0.05) with m last month's supports
 money per unpaid member (at the start of the month; at least one for each table), naming_kept = mechanisms.naming *
-naming * hours_kept, and came is the tie-weighted share of tied members who came last month (0 without such ties). For
-an offer the agent counts as it would as a member. An unpaid member who stays away gives up the seat with probability
+naming * hours_kept (it speaks to the most affected as far as they are critically conscious, and unsettles whoever feels
+without power), and came is the
+tie-weighted share of tied members who came last month (0 without such ties). For an offer the agent counts as it
+would as a member. An unpaid member who stays away gives up the seat with probability
 coefficients.lapse (stream LAPSE). A table decides only where at least ``quorum`` of its members, without the backbone
 and those who just gave up their seats, and at least one of them, came. Coefficients: design (first guesses).
 """
@@ -143,12 +145,12 @@ RULES = (
         0.0,
         "Naming injustice",
         "How openly meetings name social and economic injustice and structural racism; takes meeting time.",
-        effect=(("affected_members", 1), ("institution_engagement", -1)),
+        effect=(("affected_members", 1),),
         principle=1,
     ),
     Parameter(
         "governance.convene.take_up",
-        0.27,
+        0.24,
         "Take-up of supports",
         "How far child care, transport and interpretation that are paid for really help people come.",
         effect=(("affected_attendance", 1),),
@@ -171,9 +173,10 @@ RULES = (
     mechanism(
         "naming",
         "Naming draws and repels",
-        "Naming injustice draws the most affected and threatens those with a stake.",
+        "Naming injustice speaks to the critically conscious among the most affected and to open institutions; it "
+        "unsettles those without power and threatens those with a stake.",
         principle=1,
-        effect=(("affected_members", 1), ("institution_engagement", -1)),
+        effect=(("affected_members", 1),),
     ),
     mechanism(
         "company",
@@ -182,8 +185,19 @@ RULES = (
         effect=(("resident_attendance", 1),),
     ),
     Parameter(
+        "coefficients.unease",
+        0.45,
+        "Unease where injustice is named",
+        "How far naming injustice keeps away those who feel without power (1: a person with none as much as it draws "
+        "one of the most affected who sees it all).",
+        high=2.0,
+        unit="ratio",
+        effect=(("resident_members", -1),),
+        source="calibrated: experiments/calibration; the range held none, and as much as naming draws",
+    ),
+    Parameter(
         "coefficients.reluctance",
-        1.5,
+        1.6,
         "Reluctance to come",
         "What must be overcome before somebody without a job in it comes to a meeting.",
         high=5.0,
@@ -193,7 +207,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.lapse",
-        0.029,
+        0.027,
         "Seats given up",
         "Chance that an unpaid member who stays away gives up the seat.",
         unit="per month",
@@ -282,8 +296,9 @@ def elect(who, free, first, last, table_agents, kind, active, neighborhood, memb
 
 @kernel
 def willingness(
-    i, K, rules, support, naming, with_whom, decision, x, agency, trust, barrier, affected, leader, grievance
-):
+    i, K, rules, support, naming, with_whom,
+    decision, x, agency, consciousness, trust, barrier, affected, leader, grievance,
+):  # fmt: skip
     """The z of attendance (see the head of this file)."""
     fit = 1.0 - distance_to(decision, x, i, K)
     return (
@@ -293,7 +308,7 @@ def willingness(
         + 1.2 * (fit - 0.6)
         - 2.4 * barrier[i] * (1.0 - 0.7 * support)
         - 0.7 * (1.0 - rules.convene_plain_language)
-        + 0.5 * naming * (1.0 if affected[i] else -0.2)
+        + naming * ((consciousness[i] if affected[i] else 0.0) - rules.coefficients_unease * (1.0 - agency[i]))
         + 0.8 * rules.mechanisms_company * with_whom
         + (0.8 if leader[i] else 0.0)
         - grievance[i]
@@ -305,7 +320,7 @@ def willingness(
 def convene(
     key, month, rules, c, K,
     kind, active, paid, affected, neighborhood, draw_id, barrier,
-    x, agency, trust, engagement, grievance,
+    x, agency, consciousness, trust, engagement, grievance,
     member, present, came, leader, score, pool, pull, offered, held_in,
     indptr, indices, tie, table_start, table_agents, table_residents, table_institutions, table_decided,
     decision, spend, log, logged,
@@ -398,7 +413,8 @@ def convene(
             offered[i] = u < engagement[i]
         else:
             z = willingness(i, K, rules, support, naming, company(i, indptr, indices, tie, member, came),
-                            decision, x, agency, trust, barrier, affected, leader, grievance)  # fmt: skip
+                            decision, x, agency, consciousness, trust, barrier, affected, leader,
+                            grievance)  # fmt: skip
             z += 0.6 if rule == ONE_TO_ONE else 0.0
             offered[i] = u < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
@@ -420,7 +436,8 @@ def convene(
                 present[i] = uniform(key, draw_id[i], month, ATTEND) < 0.8 * engagement[i]
         elif member[i]:
             z = willingness(i, K, rules, support, naming, company(i, indptr, indices, tie, member, came),
-                            decision, x, agency, trust, barrier, affected, leader, grievance)  # fmt: skip
+                            decision, x, agency, consciousness, trust, barrier, affected, leader,
+                            grievance)  # fmt: skip
             present[i] = uniform(key, draw_id[i], month, ATTEND) < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
         if (

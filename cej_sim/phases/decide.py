@@ -224,7 +224,7 @@ RULES = (
     *_budget_rules(),
     Parameter(
         "coefficients.hours_per_item",
-        0.94,
+        0.96,
         "Hours for a decision",
         "Hours one decision takes a single decider.",
         low=0.05,
@@ -529,6 +529,14 @@ def draw_luck(key, month, rules, draw_id, luck):
 
 
 @kernel
+def nobody_weighs(weight, weight_budget):
+    """Nobody has a part in this month's decisions, so far or at all."""
+    for i in range(weight.size):
+        weight[i] = 0.0
+        weight_budget[i] = 0.0
+
+
+@kernel
 def decide(
     key, month, rules, c, K, backbone,
     draw_id, kind, active, affected, present, voice, luck, x, origin, weight, weight_budget, chosen,
@@ -543,9 +551,7 @@ def decide(
     left = rules.decide_meeting_hours - promised * c.hours_kept
 
     draw_luck(key, month, rules, draw_id, luck)
-    for i in range(kind.size):
-        weight[i] = 0.0
-        weight_budget[i] = 0.0
+    nobody_weighs(weight, weight_budget)
     c.speed = 0.0
     c.hours_used = 0.0
     agenda_pull, agenda_pull_origin = 0.0, 0.0

@@ -75,8 +75,8 @@ RULES = (
 INERTIA = 0.6
 #: Entries of a decision vector that are added up side by side.
 BLOCK = 8
-#: What is kept of each agent for those who listen: the weight of what it says at a meeting and elsewhere, and where its
-#: ideas began.
+#: What stands in ``said`` after an agent's decision vector: the weight of what it says at a meeting and elsewhere, and
+#: where its ideas began. With six issues a row has 128 bytes, two lines of the processor's memory.
 AT_MEETING, ELSEWHERE, ORIGIN = range(3)
 #: So many ties ahead the memory of whom one listens to is asked for.
 AHEAD = np.uint64(16)
@@ -85,68 +85,67 @@ MANY = 10_000
 
 
 @kernel
-def listen(i, own, ear, many, x, ears, indptr, indices, tie, heard):
+def listen(i, own, ear, many, said, indptr, indices, tie, heard):
     """Add up the views of all whom agent i is tied to and its own, weighted, into ``heard`` (D,).
 
-    ``own`` is the weight of its own view; ``ears[j, ear]`` multiplies the tie to j, ``ears[j, ORIGIN]`` is where j's
-    ideas began. Eight entries are added up at a time, which stay in the processor meanwhile; the last eight overlap
-    those before.
+    ``own`` is the weight of its own view; ``said[j, ear]`` multiplies the tie to j. Eight entries are added up at a
+    time, which stay in the processor meanwhile; the last eight overlap those before.
 
     Returns:
         The sum of all weights, and the mean idea origin of what is heard.
     """
+    born = np.uint32(heard.size + ORIGIN)
     total = own
-    heard_origin = own * ears[i, ORIGIN]
+    heard_origin = own * said[i, born]
     first, last, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(indices.size - 1)
     for e in range(first, last):
         if many:
-            ahead = np.uint32(indices[min(e + AHEAD, end)])
-            prefetch(ears, ahead)
-            prefetch(x, ahead)
+            prefetch(said, np.uint32(indices[min(e + AHEAD, end)]))
         j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
-        w = tie[e] * ears[j, ear]
+        w = tie[e] * said[j, ear]
         total += w
-        heard_origin += w * ears[j, ORIGIN]
+        heard_origin += w * said[j, born]
     for entry in range(0, heard.size, BLOCK):
         d = np.uint32(min(entry, heard.size - BLOCK))
-        h0, h1, h2, h3 = own * x[i, d], own * x[i, d + 1], own * x[i, d + 2], own * x[i, d + 3]
-        h4, h5, h6, h7 = own * x[i, d + 4], own * x[i, d + 5], own * x[i, d + 6], own * x[i, d + 7]
+        h0, h1, h2, h3 = own * said[i, d], own * said[i, d + 1], own * said[i, d + 2], own * said[i, d + 3]
+        h4, h5, h6, h7 = own * said[i, d + 4], own * said[i, d + 5], own * said[i, d + 6], own * said[i, d + 7]
         for e in range(first, last):
             j = np.uint32(indices[e])
-            w = tie[e] * ears[j, ear]
-            h0 += w * x[j, d]
-            h1 += w * x[j, d + 1]
-            h2 += w * x[j, d + 2]
-            h3 += w * x[j, d + 3]
-            h4 += w * x[j, d + 4]
-            h5 += w * x[j, d + 5]
-            h6 += w * x[j, d + 6]
-            h7 += w * x[j, d + 7]
+            w = tie[e] * said[j, ear]
+            h0 += w * said[j, d]
+            h1 += w * said[j, d + 1]
+            h2 += w * said[j, d + 2]
+            h3 += w * said[j, d + 3]
+            h4 += w * said[j, d + 4]
+            h5 += w * said[j, d + 5]
+            h6 += w * said[j, d + 6]
+            h7 += w * said[j, d + 7]
         heard[d], heard[d + 1], heard[d + 2], heard[d + 3] = h0, h1, h2, h3
         heard[d + 4], heard[d + 5], heard[d + 6], heard[d + 7] = h4, h5, h6, h7
     return total, heard_origin / total
 
 
 @kernel
-def listen_near(i, own, radius, ear, x, ears, indptr, indices, tie, heard):
+def listen_near(i, own, radius, ear, said, indptr, indices, tie, heard):
     """The same, of those only whose decision vectors lie within the radius; a negative radius bounds nothing."""
+    born = heard.size + ORIGIN
     total = own
-    heard_origin = own * ears[i, ORIGIN]
+    heard_origin = own * said[i, born]
     for d in range(heard.size):
-        heard[d] = own * x[i, d]
+        heard[d] = own * said[i, d]
     for e in range(indptr[i], indptr[i + 1]):
         j = np.uint32(indices[e])
         if radius >= 0.0:
             far = 0.0
             for d in range(heard.size):
-                far = max(far, abs(x[j, d] - x[i, d]))
+                far = max(far, abs(said[j, d] - said[i, d]))
             if far > radius + 1e-12:
                 continue
-        w = tie[e] * ears[j, ear]
+        w = tie[e] * said[j, ear]
         total += w
-        heard_origin += w * ears[j, ORIGIN]
+        heard_origin += w * said[j, born]
         for d in range(heard.size):
-            heard[d] += w * x[j, d]
+            heard[d] += w * said[j, d]
     return total, heard_origin / total
 
 
@@ -162,50 +161,49 @@ def influence(
     openness,
     x,
     x0,
-    x_next,
+    said,
     origin,
-    origin_next,
     indptr,
     indices,
     tie,
     tables=1,
 ):
-    """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent."""
+    """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent.
+
+    Everybody first says what it wants: ``said`` (N, D + 3) holds it side by side with how much it counts, so that one
+    look into memory brings all of somebody; then everybody listens to that.
+    """
     n, width = x.shape
     many = n >= MANY
     heard = np.empty(width)
-    ears = np.empty((n, ORIGIN + 1))  # side by side, so that one look into memory brings all of somebody
     for j in range(n):
-        ears[j, AT_MEETING] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
-        ears[j, ELSEWHERE] = 1.0 if active[j] else 0.0
-        ears[j, ORIGIN] = origin[j]
+        for d in range(width):
+            said[j, d] = x[j, d]
+        said[j, width + AT_MEETING] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
+        said[j, width + ELSEWHERE] = 1.0 if active[j] else 0.0
+        said[j, width + ORIGIN] = origin[j]
     for i in range(n):
         if not active[i]:
             continue
         own = float(tables) if kind[i] == BACKBONE else 1.0
-        ear = AT_MEETING if present[i] else ELSEWHERE
+        ear = np.uint32(width + (AT_MEETING if present[i] else ELSEWHERE))
         if radius < 0.0 and width >= BLOCK:
-            total, heard_origin = listen(i, own, ear, many, x, ears, indptr, indices, tie, heard)
+            total, heard_origin = listen(i, own, ear, many, said, indptr, indices, tie, heard)
         else:
-            total, heard_origin = listen_near(i, own, radius, ear, x, ears, indptr, indices, tie, heard)
+            total, heard_origin = listen_near(i, own, radius, ear, said, indptr, indices, tie, heard)
         t = theta * (0.5 + 0.5 * openness[i])
         of_others, of_own = (1.0 - inertia) * t / total, (1.0 - inertia) * (1.0 - t)
         for d in range(width):
-            x_next[i, d] = inertia * x[i, d] + of_others * heard[d] + of_own * x0[i, d]
+            x[i, d] = inertia * x[i, d] + of_others * heard[d] + of_own * x0[i, d]
         born = 1.0 if kind[i] == RESIDENT else 0.0
-        origin_next[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard_origin + (1.0 - t) * born)
-    for i in range(n):
-        if active[i]:
-            for d in range(width):
-                x[i, d] = x_next[i, d]
-            origin[i] = origin_next[i]
+        origin[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard_origin + (1.0 - t) * born)
 
 
 @kernel
 def deliberate(
     rules, c, tables, kind, active, table, member, present, voice,
     resources, skill, agency, openness,
-    x, x0, x_next, origin, origin_next, indptr, indices, tie,
+    x, x0, said, origin, indptr, indices, tie,
 ):  # fmt: skip
     """Set this month's voices, let influence run along ties, and let meeting change ties."""
     n = kind.size
@@ -225,8 +223,8 @@ def deliberate(
     theta = rules.mechanisms_influence * rules.coefficients_susceptibility
     radius = rules.deliberate_radius if rules.deliberate_influence == BOUNDED_CONFIDENCE else -1.0
     influence(
-        theta, INERTIA, radius, kind, active, present, voice, openness, x, x0, x_next, origin, origin_next,
-        indptr, indices, tie, tables,
+        theta, INERTIA, radius, kind, active, present, voice, openness, x, x0, said, origin, indptr, indices, tie,
+        tables,
     )  # fmt: skip
 
     gain = rules.mechanisms_meeting

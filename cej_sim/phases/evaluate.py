@@ -3,18 +3,20 @@
 Signals of the true structural share sigma_k of issue k (stream SIGNAL, u of identity k, u' of identity K + k):
 
     official  = sigma_k (1 - mechanisms.measurement_bias * official_bias) + 0.04 (2 u - 1)
-    community = sigma_k + 0.12 (2 u' - 1)
+    community = sigma_k + 0.4 (2 u' - 1) / sqrt(residents who came, per table)
     signal    = (1 - m) official + m community,
 
 m = community_indicators * (1 - control * delegated.data), and 0 in a month in which no resident came. (Official
 indicators are precise but blind to context as far as they control for it; community indicators are unbiased and
-noisier.) With money e = evaluation money per table and q = e / (e + 0.2): everybody who came: belief_ik +=
-mechanisms.evaluation * 0.08 q (signal_k - belief_ik), within [0, 1]. Corrections: fit_k += mechanisms.corrections *
-0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering community data takes residents who came m hours each (counted in
-experience.py). Numbers: assumed.
+noisier, the more so the fewer residents gather them, as in any sample; at least one.) With money e = evaluation money
+per table and q = e / (e + 0.2): everybody who came: belief_ik += mechanisms.evaluation * 0.08 q (signal_k -
+belief_ik), within [0, 1]. Corrections: fit_k += mechanisms.corrections * 0.03 q (0.4 + 0.6 m) (1 - fit_k). Gathering
+community data takes residents who came m hours each (counted in experience.py). Numbers: assumed.
 """
 
 from __future__ import annotations
+
+import math
 
 from cej_sim.compiled import kernel
 from cej_sim.draws import SIGNAL, uniform
@@ -36,7 +38,7 @@ RULES = (
     ),
     Parameter(
         "governance.evaluate.official_bias",
-        0.34,
+        0.36,
         "Context controlled away",
         "How much of the structural causes official indicators miss.",
         effect=(("belief_error", 1), ("structural_effort", -1)),
@@ -78,13 +80,18 @@ def community_share(rules, c, kind, present):
 def evaluate(key, month, rules, c, K, tables, kind, present, structural, belief, fit, spend):
     """Let beliefs of those who came follow the signals, and programs be corrected."""
     m = community_share(rules, c, kind, present)
+    gatherers = 0.0
+    for i in range(kind.size):
+        if present[i] and kind[i] == RESIDENT:
+            gatherers += 1.0
+    error = 0.4 / math.sqrt(max(1.0, gatherers / tables))
     quality = saturating(spend[EVALUATION] / tables, 0.2)
     rate = rules.mechanisms_evaluation * 0.08 * quality
     signal = zeros(K)
     for k in range(K):
         bias = rules.mechanisms_measurement_bias * rules.evaluate_official_bias
         official = structural[k] * (1.0 - bias) + 0.04 * (2.0 * uniform(key, k, month, SIGNAL) - 1.0)
-        community = structural[k] + 0.12 * (2.0 * uniform(key, K + k, month, SIGNAL) - 1.0)
+        community = structural[k] + error * (2.0 * uniform(key, K + k, month, SIGNAL) - 1.0)
         signal[k] = (1.0 - m) * official + m * community
         fit[k] += rules.mechanisms_corrections * 0.03 * quality * (0.4 + 0.6 * m) * (1.0 - fit[k])
     for i in range(kind.size):

@@ -6,8 +6,10 @@ table among all who came to it, organizers and the backbone among them, h = 1.5 
 = mechanisms.being_heard: h >= 0: agency += 0.04 g h (1 - agency), trust += 0.06 g h (1 - trust); h < 0: agency +=
 0.06 g h agency, trust += 0.08 g h trust.
 
-Rhetoric: unpaid active agents lose trust: trust -= mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say)
-trust (only while the coalition exists).
+Rhetoric: with gap = mechanisms.rhetoric * 0.05 max(0, claimed_say - resident say) while the coalition exists, unpaid
+active agents who came see what is not kept: trust -= gap trust. Of those who stayed away a part sees it, seen =
+coefficients.insight + (1 - coefficients.insight) consciousness, and the others take it at its word, but trust comes
+more slowly than it goes, as 0.06 to 0.08: trust += gap (0.75 (1 - seen) (1 - trust) - seen trust).
 
 Back to base: agency += 0.02 (agency_base - agency), trust += 0.02 (trust_base - trust), consciousness += 0.005 (0.3
 - consciousness).
@@ -62,7 +64,21 @@ RULES = (
         "Being heard builds agency and trust; being ignored wears them down.",
         effect=(("trust", 1),),
     ),
-    mechanism("rhetoric", "Rhetoric costs trust", "Claims beyond what is real cost trust.", effect=(("trust", -1),)),
+    mechanism(
+        "rhetoric",
+        "Rhetoric costs trust",
+        "Claims beyond what is real cost the trust of those who see it, and win that of those who do not.",
+        effect=(("trust", -1),),
+    ),
+    Parameter(
+        "coefficients.insight",
+        0.47,
+        "Seeing through claims",
+        "Part of those who stay away that sees when less say is real than claimed; others see it as far as they are "
+        "critically conscious.",
+        effect=(("trust", -1),),
+        source="calibrated: experiments/calibration; the range held nobody and everybody",
+    ),
     mechanism(
         "situation",
         "Convictions follow one's situation",
@@ -153,7 +169,10 @@ def experience(
                 agency[i] += 0.06 * heard * h * agency[i]
                 trust[i] += 0.08 * heard * h * trust[i]
         if not paid[i]:
-            trust[i] -= gap_of_claims * trust[i]
+            seen = 1.0
+            if not present[i]:
+                seen = rules.coefficients_insight + (1.0 - rules.coefficients_insight) * consciousness[i]
+            trust[i] += gap_of_claims * (0.75 * (1.0 - seen) * (1.0 - trust[i]) - seen * trust[i])
         agency[i] += 0.02 * (agency_base[i] - agency[i])
         trust[i] += 0.02 * (trust_base[i] - trust[i])
         consciousness[i] += 0.005 * (0.3 - consciousness[i])

@@ -123,7 +123,7 @@ RULES = (
     ),
     Parameter(
         "funder.contribution",
-        0.1,
+        0.093,
         "Members' contributions",
         "Staff-months a month that a fully engaged and trusting member of full means gives.",
         unit="staff-months per month",
@@ -133,7 +133,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.bar",
-        0.23,
+        0.25,
         "What funders expect",
         "Visible progress at which a funder is content.",
         effect=(("funded", -1),),
@@ -141,7 +141,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.ending",
-        0.02,
+        0.018,
         "Falling apart",
         "Monthly chance that a coalition ends which has neither means nor members who come.",
         unit="per month",
@@ -269,14 +269,12 @@ def fund(
 
 
 @kernel
-def disband(c, kind, member, present, came, weight, weight_budget, spend, table_speed, table_decided):
+def disband(c, kind, member, present, came, spend, table_speed, table_decided):
     """What phases 1 to 4 leave behind in a month without a coalition: nobody meets, decides or spends."""
     for i in range(kind.size):
         member[i] = False
         present[i] = False
         came[i] = False
-        weight[i] = 0.0
-        weight_budget[i] = 0.0
     for line in range(spend.size):
         spend[line] = 0.0
     for t in range(table_speed.size):

@@ -30,10 +30,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cej_sim.compiled import kernel
+from cej_sim.compiled import kernel, prefetch
 from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, fill, uniform, whole
 from cej_sim.forms import cutoff, saturating, write_log
 from cej_sim.parameters import Parameter, mechanism
+from cej_sim.phases.deliberate import AHEAD, MANY
 from cej_sim.state import (
     LEADERS_BURNED_OUT,
     LEADERS_EMERGED,
@@ -74,7 +75,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.emergence",
-        0.019,
+        0.018,
         "Emergence of leaders",
         "Scale of the monthly chance that a resident begins to lead.",
         unit="per month",
@@ -83,7 +84,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.burnout",
-        0.088,
+        0.093,
         "Burnout",
         "Scale of the monthly chance that a leader stops.",
         unit="per month",
@@ -102,7 +103,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.tiring",
-        0.045,
+        0.042,
         "Tiring",
         "Fatigue from a month of collective action.",
         high=0.5,
@@ -167,6 +168,7 @@ def mobilize(
     weights of one's ties to people, and to people who act.
     """
     n = active.size
+    many, end = n >= MANY, np.uint64(indices.size - 1)
     for i in range(n):
         all_ties[i] = -1.0  # not added up yet; it is where nobody whom one knows acts, or one acts anyway
     for _ in range(4):
@@ -174,7 +176,9 @@ def mobilize(
             acting[i] = 0.0
         for i in range(n):
             if mobilized[i] and active[i] and not paid[i]:
-                for e in range(indptr[i], indptr[i + 1]):
+                for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+                    if many:
+                        prefetch(acting, np.uint32(indices[min(e + AHEAD, end)]))
                     acting[np.uint32(indices[e])] += tie[e]
         changed = False
         for i in range(n):

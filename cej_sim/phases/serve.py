@@ -61,7 +61,7 @@ RULES = (
     ),
     Parameter(
         "coefficients.service",
-        0.1,
+        0.11,
         "Reach of services",
         "Most of a service gap that programs can close in a month.",
         high=0.5,

@@ -264,7 +264,7 @@ def bound(agents: int, repeats: int) -> dict[str, float]:
 
 def bytes_of(state: State) -> int:
     """Bytes of a state; the scratch that lies in other arrays' memory counts once."""
-    lent = ("score", "pool", "luck", "rules_flat")
+    lent = ("score", "pool", "luck", "weight", "weight_budget", "rules_flat")
     return sum(array.nbytes for name, array in state._asdict().items() if name not in lent)
 
 
@@ -328,14 +328,53 @@ def shares(before: dict[str, int], after: dict[str, int]) -> dict[str, float]:
     return {name: (after[name] - before[name]) / passed for name in ("idle", "stolen")}
 
 
+ALONE = """
+import sys
+sys.path[:0] = {paths!r}
+import speed
+simulate = lambda runs: speed.simulate(speed.sized(500), runs=runs, months=120, threads=1)
+simulate(2)
+print("ready", flush=True)
+for _ in sys.stdin:
+    print(speed.clock(lambda: simulate({runs})), flush=True)
+"""
+
+
+class Apart:
+    """Two processes that share nothing, each with half of the runs: what the machine gives to any two programs."""
+
+    def __init__(self, runs: int) -> None:
+        code = ALONE.format(paths=[str(ROOT), str(HERE)], runs=runs // 2)
+        self.both = [
+            subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for one in self.both:
+            assert one.stdout is not None
+            one.stdout.readline()
+
+    def seconds(self, of: int) -> float:
+        """How long they take, one alone or both at once."""
+        for one in self.both[:of]:
+            assert one.stdin is not None
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        return max(float(one.stdout.readline()) for one in self.both[:of] if one.stdout is not None)
+
+    def end(self) -> None:
+        for one in self.both:
+            one.communicate()
+
+
 def two_threads(repeats: int) -> dict[str, Any]:
     """Runs by one thread and by two, in turns, and whether two processors were really free for it.
 
     They count as free where, just before, at least nine tenths of the processors' time was idle, and hardly any was
-    stolen while two threads ran.
+    stolen while two threads ran. Beside it, what two processes that share nothing gain over one after the other.
     """
-    scenario, runs = sized(500), 16
+    scenario, runs = sized(500), 100
     simulate(scenario, runs=2, months=12, threads=1)
+    apart = Apart(runs)
     rows = []
     for _ in range(repeats):
         first = processor_ticks()
@@ -348,13 +387,16 @@ def two_threads(repeats: int) -> dict[str, Any]:
             ended = processor_ticks()
         known = first and second and started and ended
         row: dict[str, Any] = {"one_s": took[1], "two_s": took[2], "ratio": took[1] / took[2]}
+        row["apart"] = 2.0 * apart.seconds(1) / apart.seconds(2)
         if known:
             row |= {"idle_before": shares(first, second)["idle"], "stolen": shares(started, ended)["stolen"]}  # type: ignore[arg-type]
             row["free"] = row["idle_before"] > 0.9 and row["stolen"] < 0.02 and usable_processors() > 1
         rows.append(row)
+    apart.end()
     free = [row["ratio"] for row in rows if row.get("free")]
     return {"rows": rows, "ratio_all": statistics.median(row["ratio"] for row in rows),
-            "ratio_free": statistics.median(free) if free else None, "free": len(free), "of": len(rows)}  # fmt: skip
+            "ratio_free": statistics.median(free) if free else None, "free": len(free), "of": len(rows),
+            "apart": statistics.median(row["apart"] for row in rows)}  # fmt: skip
 
 
 def starting(repeats: int) -> dict[str, float]:
@@ -442,7 +484,9 @@ def all_text(found: dict[str, Any]) -> str:
             if free
             else "two processors were never really free (at least 90% idle before, at most 2% stolen), so this tells "
             "nothing of the engine."
-        ),
+        )
+        + f" Two processes that share nothing, each with half of the runs, were {threads['apart']:.2f} times as fast "
+        "as one after the other.",
         "Seconds to start (compare with 20 runs of each): "
         + ", ".join(f"{name} {seconds:.2f}" for name, seconds in found["starting"].items())
         + ".",

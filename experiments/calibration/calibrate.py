@@ -53,6 +53,7 @@ from cej_sim.scenario import PARAMETERS, Scenario, encode_events
 
 HERE = Path(__file__).resolve().parent
 PATTERNS = HERE / "patterns.yaml"
+PRIOR = HERE / "prior.csv"
 HYPOTHESES = HERE.parent / "hypotheses" / "hypotheses.yaml"
 COLUMN = {name: j for j, name in enumerate(NAMES)}
 DIGITS = 5
@@ -376,13 +377,15 @@ def central(search: Search, rows: Floats, lucks: int = 8) -> tuple[dict[str, flo
 
 
 def ship(search: Search, found: dict[str, Any]) -> None:
-    """Write cej_sim/ensemble.csv, ensemble.json and the pictures."""
+    """Write cej_sim/ensemble.csv, ensemble.json and the pictures, and the sets of the first round, likely or not."""
     rows = members(search, found)
     free = list(search.free)
-    with ensemble.SHIPPED.open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(free)
-        writer.writerows([f"{value:.{DIGITS}g}" for value in row[: len(free)]] for row in rows)
+    first = np.array([search.done[number][2:] for number in range(search.content["search"]["first"])])
+    for file, sets in ((ensemble.SHIPPED, rows), (PRIOR, first)):
+        with file.open("w", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(free)
+            writer.writerows([f"{value:.{DIGITS}g}" for value in row[: len(free)]] for row in sets)
     middle, seen = central(search, rows)
     away = distance(search.patterns, seen)
     if away > found["rows"][:, -1].max():

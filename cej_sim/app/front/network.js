@@ -36,7 +36,8 @@
     for (const which of [1, 3]) {
       const pull = new Map();
       for (let i = 0; i < n; i++) if (kind[i] === which) pull.set(i, [0, 0]);
-      for (let e = 0; e < ties; e++)
+      for (let e = 0; e < ties; e++) {
+        if (weight[e] < 26) continue; // weaker than a tenth at the start: sent only where it grew, which may be on one side
         for (const [one, other] of [[a[e], b[e]], [b[e], a[e]]]) {
           const sum = pull.get(one);
           if (sum && kind[other] === 0) {
@@ -44,6 +45,7 @@
             sum[1] += weight[e] * Math.sin(angleOf[other]);
           }
         }
+      }
       const order = [...pull.keys()].sort((i, j) => Math.atan2(pull.get(i)[1], pull.get(i)[0]) - Math.atan2(pull.get(j)[1], pull.get(j)[0]) || i - j);
       const ring = which === 1 ? 0.34 : 0.17;
       order.forEach((i, rank) => {
