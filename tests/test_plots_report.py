@@ -269,13 +269,12 @@ def test_small_figures() -> None:
     assert plots.png(alone).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("odd", [NASTY, "caf\udce9", "a\x00b\x1b\x7f\ufffe", "-- --> ]]>", "\U0001f9e1"])
+@pytest.mark.parametrize("odd", [NASTY, "a\x00b\x1b\x7f\ufffe", "-- --> ]]>", "\U0001f9e1"])
 def test_svg_is_well_formed_and_the_same_each_time_whatever_the_title(odd: str) -> None:
-    name = odd.replace("\udce9", "e")  # which no table can hold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         files = {
-            plots.svg(plots.panel_figure(synthetic((name, "led"), months=12), {name: odd, "led": odd}, "burden"))
+            plots.svg(plots.panel_figure(synthetic((odd, "led"), months=12), {odd: odd, "led": odd}, "burden"))
             for _ in range(2)
         }
     (file,) = files
