@@ -139,6 +139,23 @@ def test_a_lever_moved_by_keyboard_changes_its_side(visit):
     page.wait_for_function("Object.keys(CEJ.room.here.state.sides[1].base).length === 0")
 
 
+STALE = """() => {
+    const t = Object.assign((key) => key, {has: () => false, or: (key, other) => other});
+    const lever = {kind: "number", low: 0, high: 1, step: 0.01, default: 0.5, unit: "share", path: "x", label: "X",
+                   meaning: "X.", source: "assumed"};
+    const control = CEJ.leverControl(t, lever, () => {}), slider = control.node.querySelector("input");
+    const seen = [], set = (value) => { control.set(value, 0.5); seen.push(Number(slider.value)); };
+    const press = (value) => { slider.value = value; ["input", "change"].forEach((name) => slider.dispatchEvent(new Event(name))); };
+    set(0.5); press(0.51); press(0.52);
+    set(0.51); set(0.52); set(0.4);
+    return seen;
+}"""
+
+
+def test_the_answer_to_an_earlier_key_does_not_undo_a_later_one(visit):
+    assert visit().evaluate(STALE) == [0.5, 0.52, 0.52, 0.4]
+
+
 def test_levers_have_choices_switches_bounds_and_sources(visit):
     page = visit()
     panel(page, "Levers")

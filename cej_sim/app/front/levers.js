@@ -25,6 +25,18 @@
     const id = "lever-" + CEJ.leverControl.count++;
     const shown = el("output", { class: "cej-lever-value", for: id });
     let input, write, moving = false;
+    // What was set here last, until it is answered (or four seconds have passed): the answer to an earlier key or move
+    // must not undo what was set meanwhile.
+    let mine = null, waiting = 0, latest = null;
+    function hold(value) {
+      mine = value;
+      clearTimeout(waiting);
+      waiting = setTimeout(() => { release(); if (latest) set(...latest); }, 4000);
+    }
+    function release() {
+      mine = null;
+      clearTimeout(waiting);
+    }
     if (lever.kind === "switch") {
       input = el("input", { id, type: "checkbox", role: "switch", onchange: () => change(input.checked, true) });
       write = (value) => (input.checked = Boolean(value));
@@ -50,8 +62,8 @@
       const read = () => (lever.kind === "count" ? Math.round(Number(input.value)) : Number(Number(input.value).toPrecision(10)));
       input = el("input", { id, type: "range", min: lever.low, max: lever.high, step: lever.step,
         "aria-describedby": id + "-meaning",
-        oninput: () => { moving = true; tell(read()); change(read(), false); },
-        onchange: () => { moving = false; change(read(), true); } });
+        oninput: () => { moving = true; tell(read()); hold(read()); change(read(), false); },
+        onchange: () => { moving = false; hold(read()); change(read(), true); } });
       write = (value) => { if (!moving) input.value = value; };
     }
     function tell(value) {
@@ -59,7 +71,7 @@
       if (input.type === "range") input.setAttribute("aria-valuetext", shown.textContent);
     }
     const back = el("button", { type: "button", class: "cej-lever-back", hidden: true, title: t("levers.back"),
-      "aria-label": t("levers.back_of", { label: label(t, lever) }), onclick: () => change(back.value_, true) }, "\u21ba");
+      "aria-label": t("levers.back_of", { label: label(t, lever) }), onclick: () => { release(); change(back.value_, true); } }, "\u21ba");
     const facts = el("dl", { class: "cej-lever-facts" },
       el("dt", {}, t("levers.default")), el("dd", {}, CEJ.leverText(t, lever, lever.default)),
       lever.kind === "number" || lever.kind === "count"
@@ -83,20 +95,19 @@
       lever.kind === "switch" ? null : field,
       el("p", { class: "cej-lever-meaning", id: id + "-meaning" }, meaning(t, lever)), options && options.bare ? null : more);
     if (lever.kind === "switch") node.querySelector(".cej-lever-head").prepend(field);
-    return {
-      node,
-      lever,
-      set(value, base, note) {
-        write(value);
-        if (!moving) tell(value);
-        const changed = base !== undefined && base !== value;
-        node.classList.toggle("is-changed", changed);
-        back.hidden = !changed;
-        back.value_ = base;
-        node.dataset.note = note || "";
-      },
-      get moving() { return moving; },
-    };
+    function set(value, base, note) {
+      latest = [value, base, note];
+      if (value === mine) release();
+      if (mine !== null) return;
+      write(value);
+      if (!moving) tell(value);
+      const changed = base !== undefined && base !== value;
+      node.classList.toggle("is-changed", changed);
+      back.hidden = !changed;
+      back.value_ = base;
+      node.dataset.note = note || "";
+    }
+    return { node, lever, set, release };
   };
   CEJ.leverControl.count = 0;
 
@@ -112,7 +123,7 @@
 
     const sides = el("fieldset", { class: "cej-choice" }, el("legend", {}, t("levers.side")));
     const sideInputs = [0, 1, "both"].map((value) => {
-      const input = el("input", { type: "radio", name: name + "-side", value: String(value), onchange: () => { side = value; fill(); } });
+      const input = el("input", { type: "radio", name: name + "-side", value: String(value), onchange: () => { side = value; release(); fill(); } });
       sides.append(el("label", {}, input, el("span", {}, value === "both" ? t("levers.both") : LETTERS[value])));
       return input;
     });
@@ -122,11 +133,12 @@
         onchange: () => { by = value; build(); } }), el("span", {}, t("levers.by_" + value))));
     const find = el("input", { type: "search", class: "cej-find", placeholder: t("levers.find"), "aria-label": t("levers.find"),
       oninput: () => { query = find.value.trim().toLowerCase(); build(); } });
-    const reset = el("button", { type: "button", class: "cej-button", onclick: () => on.reset(side) }, t("levers.reset"));
+    const reset = el("button", { type: "button", class: "cej-button", onclick: () => { release(); on.reset(side); } }, t("levers.reset"));
     const tools = el("div", { class: "cej-levers-tools" }, sides, grouping, find);
     const body = el("div", { class: "cej-levers-body" });
     root.append(tools, body, el("div", { class: "cej-levers-foot" }, reset));
 
+    const release = () => controls.forEach((some) => some.forEach((one) => one.release()));
     const shownSide = () => (side === "both" ? 0 : Math.min(side, state.sides.length - 1));
     const valueOf = (path, place) => state.sides[place].values[path];
     const baseOf = (path, place) => (path in state.sides[place].base ? state.sides[place].base[path] : valueOf(path, place));
@@ -199,7 +211,7 @@
       const node = el("section", { class: "cej-principles", "aria-label": t("levers.principles") }, el("h4", {}, t("levers.principles")),
         el("p", { class: "cej-quiet" }, t("levers.principles_note")));
       switches = catalogue.principles.map((one) => {
-        const input = el("input", { type: "checkbox", role: "switch", onchange: () => on.principle(one.number, input.checked, side) });
+        const input = el("input", { type: "checkbox", role: "switch", onchange: () => { release(); on.principle(one.number, input.checked, side); } });
         const note = el("span", { class: "cej-quiet" });
         node.append(el("label", { class: "cej-switch" }, input, el("span", {}, `${one.number}. ${t.or("levers.principle." + one.number, one.label)} `, note)));
         return { input, note, number: String(one.number) };
