@@ -431,7 +431,11 @@
           state = next;
           if (!same) draw();
         },
-        month: (next) => { at(next); vote.replaceChildren(); },
+        month: (next) => {
+          if (next === month) return; // told again, for another reason: what is shown still holds
+          at(next);
+          vote.replaceChildren();
+        },
         vote: (answer) => CEJ.vote(vote, answer, { t, payload: this.payload, side,
           apply: () => this.ask("apply", { ...change(), by: "motion", beside: beside.checked }) }),
       };
