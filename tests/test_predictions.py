@@ -505,6 +505,7 @@ def test_labels_are_shown_and_change_no_number(capsys: pytest.CaptureFixture[str
     for word in ("Agenda that began", "The new way", "Residents'"):
         assert word in plain, word
         assert word not in shown, word
+    assert "Neighbors&#x27; trust in the coalition" in page
     assert "&lt;Ballots&gt; &amp; such" in page
     assert "<Ballots>" not in page
     for name in ("monthly.parquet", "changes.parquet", "comparison.csv", "predictions.csv"):
