@@ -12,6 +12,7 @@ A test holds pages and files together.
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import shutil
 import sys
@@ -23,9 +24,11 @@ import pandas as pd
 from PIL import Image
 
 from cej_sim.comparison import label_of
+from cej_sim.plots import png
 from cej_sim.scales import SURVEY_SCALES
-from cej_sim.sweeps.verdict_figures import SIGNS, metric_of
-from cej_sim.sweeps.verdicts import CANNOT_TELL, MIXED, NO_EFFECT, NONE_DECLARED, SUPPORTED, VANISHES
+from cej_sim.sweeps.judging import HOW, groups_of
+from cej_sim.sweeps.verdict_figures import SIGNS, metric_of, verdict_figure
+from cej_sim.sweeps.verdicts import CANNOT_TELL, MIXED, NO_EFFECT, NONE_DECLARED, REFUTED, SUPPORTED, VANISHES
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -56,7 +59,6 @@ TAKEN = {
     "rules/swaps.csv": "rules/analysis/swaps.csv",
     "sobol/sobol.csv": "sobol/analysis/sobol.csv",
     "sobol/sobol.png": "sobol/analysis/figures/sobol_1.png",
-    "hypotheses/verdicts.png": "hypotheses/analysis/figures/verdicts.png",
     "robustness/findings.png": "robustness_findings/findings.png",
     "robustness/indiana.png": "indiana/findings.png",
     "robustness/side_by_side.png": "side_by_side/side_by_side.png",
@@ -74,6 +76,25 @@ OF_SOBOL = (
 PARTS = {"rules/swaps.csv": OF_RULES, "sobol/sobol.csv": OF_SOBOL}
 
 
+def draw_verdicts() -> None:
+    """The picture of the verdicts, with the marks that the table beside it has."""
+    tests, hypotheses = _judged(), read("hypotheses/hypotheses.csv")
+    main = list(hypotheses.loc[hypotheses["setup"] == "main", "verdict"])
+    heading = "Sixteen hypotheses: " + ", ".join(f"{main.count(word)} {word}" for word in (SUPPORTED, REFUTED, MIXED))
+    footer = (
+        f"Illustration, not prediction.  {tests['runs'].max()} paired runs of each pair of setups over "
+        f"{tests['sets'].max()} parameter sets; for !!, {tests['sets_anywhere'].max()} more over the whole ranges."
+    )
+    figure = verdict_figure(groups_of(hypotheses, tests), heading, HOW, footer)
+    with io.BytesIO(png(figure)) as stream, Image.open(stream) as picture:
+        save_small(picture, HERE / "hypotheses" / "verdicts.png")
+
+
+def save_small(picture: Image.Image, target: Path) -> None:
+    """With few colors, so that a page loads quickly."""
+    picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
 def take(source: Path, target: Path) -> None:
     """Copy a file beside a page; a picture with few colors, so that a page loads quickly."""
     kept = PARTS.get(f"{target.parent.name}/{target.name}")
@@ -86,8 +107,7 @@ def take(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
         return
     with Image.open(source) as picture:
-        few = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-        few.save(target, optimize=True)
+        save_small(picture, target)
 
 
 def read(name: str) -> pd.DataFrame:
@@ -136,7 +156,7 @@ def _judged() -> pd.DataFrame:
     """The tests; true by construction is only what fails in no set spread over the whole ranges either."""
     table, anywhere = read("hypotheses/verdicts.csv"), read("hypotheses/anywhere.csv")
     keys = ["hypothesis", "setup", "test"]
-    found = table.merge(anywhere[[*keys, "p_sign"]], on=keys, validate="one_to_one", suffixes=("", "_anywhere"))
+    found = table.merge(anywhere[[*keys, "p_sign", "sets"]], on=keys, validate="one_to_one", suffixes=("", "_anywhere"))
     found["by_construction"] &= found["p_sign_anywhere"] == 1.0
     return found
 
@@ -506,6 +526,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"taken: {given.take / source}")
             else:
                 print(f"kept as it is: {name} ({given.take / source} is not there)")
+        draw_verdicts()
     status = 0
     for page in pages():
         text = page.read_text(encoding="utf-8")

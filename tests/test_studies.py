@@ -75,7 +75,7 @@ def test_every_table_of_results_is_on_a_page():
 def test_true_by_construction_is_only_what_fails_nowhere(monkeypatch):
     """What no likely set disappoints can fail all the same, if a set within the ranges does."""
     pages = module("pages")
-    keys = {"hypothesis": ["H1", "H2", "H3"], "setup": ["main"] * 3, "test": [1, 1, 1]}
+    keys = {"hypothesis": ["H1", "H2", "H3"], "setup": ["main"] * 3, "test": [1, 1, 1], "sets": [200] * 3}
     fitted = pd.DataFrame({**keys, "p_sign": [1.0, 1.0, 0.9], "by_construction": [True, True, False]})
     anywhere = pd.DataFrame({**keys, "p_sign": [0.99, 1.0, 1.0]})[::-1]
     monkeypatch.setattr(pages, "read", {"hypotheses/verdicts.csv": fitted, "hypotheses/anywhere.csv": anywhere}.get)

@@ -370,7 +370,7 @@ def _draw(folder: Path, found: Judgment, about: About, note: str, cells: int) ->
     """Draw the pictures into a folder; returns the page with them."""
     folder.mkdir()
     shown: list[tuple[bytes, str, str]] = []
-    parts = verdict_figures.in_pictures(groups_of(found))
+    parts = verdict_figures.in_pictures(groups_of(found.tables["hypotheses"], found.tables["verdicts"]))
     for number, groups in enumerate(parts, 1):
         heading = f"{about.title}: {counted(found)}"
         footer = f"Illustration, not prediction.  {facts(found, about, cells)}."
@@ -393,12 +393,11 @@ HOW = (
 )
 
 
-def groups_of(found: Judgment) -> list[Group]:
+def groups_of(hypotheses: pd.DataFrame, tests: pd.DataFrame) -> list[Group]:
     """The tests of the picture under their hypotheses."""
     groups = []
-    table = found.tables["verdicts"]
-    for one in records(found.tables["hypotheses"]):
-        rows = table[(table["hypothesis"] == one["hypothesis"]) & (table["setup"] == one["setup"])]
+    for one in records(hypotheses):
+        rows = tests[(tests["hypothesis"] == one["hypothesis"]) & (tests["setup"] == one["setup"])]
         also = "" if one["setup"] == MAIN else f" ({one['setup']})"
         groups.append(Group(f"{one['hypothesis']} {one['title']}{also}", one["verdict"], records(rows)))
     return groups
