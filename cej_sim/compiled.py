@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import cache, cached_property, update_wrapper
+from functools import cache, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -30,6 +30,8 @@ _SOURCES = (
     "compiled.py",
     "draws.py",
     "forms.py",
+    "processor.py",
+    "processor_types.py",
     "state.py",
     "parameters.py",
     "month.py",
@@ -133,11 +135,11 @@ class Kernel:
     A function that only compiled code calls does without the wrapper that Python would need, and compiles faster.
     """
 
-    def __init__(self, function: Callable[..., object], signature: str | None, python: bool) -> None:
+    def __init__(self, function: Callable[..., object], signature: str | None, python: bool, inline: bool) -> None:
         """Keep the function and how to compile it."""
         update_wrapper(self, function)
         self.py_func = function
-        self._signature, self._python = signature, python
+        self._signature, self._python, self._inline = signature, python, inline
         self._made: Any = None
 
     def dispatcher(self) -> Any:
@@ -154,7 +156,10 @@ class Kernel:
                     config.CACHE_DIR = str(_its_directory())
                     try:
                         made = CPUDispatcher(
-                            self.py_func, targetoptions={**options, "no_cpython_wrapper": not self._python}
+                            self.py_func,
+                            targetoptions={
+                                **options, "no_cpython_wrapper": not self._python, "forceinline": self._inline
+                            },
                         )
                         made.enable_caching()
                         if self._signature:
@@ -186,65 +191,23 @@ class Kernel:
         return self.dispatcher()(*arguments)
 
 
-def kernel(function: Function | None = None, *, signature: str | None = None, python: bool = False) -> Function:
+def kernel(
+    function: Function | None = None, *, signature: str | None = None, python: bool = False, inline: bool = False
+) -> Function:
     """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk.
 
     Args:
         function: The function to compile.
         signature: Its types, where many callers with differing ones would otherwise have it compiled many times over.
         python: Whether Python calls it too (see ``entry``).
+        inline: Whether its code is written into its callers. It is where it is called for each agent: a call hands over
+            each array by seven numbers and counts who refers to it, which takes longer than many a rule.
     """
     if function is None:
-        return cast(Function, lambda chosen: kernel(chosen, signature=signature, python=python))
-    return function if interpreted() else cast(Function, Kernel(function, signature, python))
+        return cast(Function, lambda chosen: kernel(chosen, signature=signature, python=python, inline=inline))
+    return function if interpreted() else cast(Function, Kernel(function, signature, python, inline))
 
 
 def entry(function: Function | None = None, *, signature: str | None = None) -> Function:
     """Compile a kernel that Python calls too."""
     return kernel(function, signature=signature, python=True)
-
-
-class _Hint:
-    """What kernels call to have the processor fetch a row of an array that they will soon read.
-
-    Rows at the other ends of ties lie anywhere in memory. Asked for a few ties ahead, they arrive while others are
-    added up. A hint changes no value; in plain Python it does nothing.
-    """
-
-    def __call__(self, array: object, row: object) -> None:
-        """Nothing: Python has no such hint."""
-
-    @cached_property
-    def _numba_type_(self) -> Any:
-        """By which numba knows it within kernels."""
-        from numba.core import types
-        from numba.core.typing.templates import make_intrinsic_template
-
-        return types.Function(make_intrinsic_template(self, _typed_hint, "prefetch"))
-
-
-def _typed_hint(context: Any, array: Any, row: Any) -> tuple[Any, Callable[..., Any]]:
-    """The types of a hint, and what writes it as LLVM's: read, keep in all caches, data; one for each 64 bytes."""
-    from llvmlite import ir
-    from numba.core import types
-    from numba.core.cgutils import unpack_tuple
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind, wide, small, byte = signature.args[0], ir.IntType(64), ir.IntType(32), ir.IntType(8)
-        found = context.make_array(kind)(context, builder, arguments[0])
-        at = context.cast(builder, arguments[1], signature.args[1], types.int64)
-        (stride, *_) = unpack_tuple(builder, found.strides)
-        place = builder.add(builder.ptrtoint(found.data, wide), builder.mul(at, stride))
-        hint = builder.module.declare_intrinsic(
-            "llvm.prefetch", [byte.as_pointer()], ir.FunctionType(ir.VoidType(), [byte.as_pointer(), *[small] * 3])
-        )
-        for line in range(kind.ndim):
-            address = builder.inttoptr(builder.add(place, wide(64 * line)), byte.as_pointer())
-            builder.call(hint, [address, small(0), small(3), small(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, row), write
-
-
-#: ``prefetch(array, row)`` within a kernel: the row will soon be read.
-prefetch = _Hint()

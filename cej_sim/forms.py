@@ -13,7 +13,7 @@ RESPONSE_FORMS = ("smooth", "straight")
 SMOOTH, STRAIGHT = range(2)
 
 
-@kernel
+@kernel(inline=True)
 def response(z, form):
     """A rise from 0 to 1 through (0, 1/2) with slope 1/2.
 
@@ -25,19 +25,19 @@ def response(z, form):
     return 0.5 * (1.0 + z / math.sqrt(1.0 + z * z))
 
 
-@kernel
+@kernel(inline=True)
 def saturating(amount, half):
     """Diminishing returns: amount / (amount + half); 0 at 0, 1/2 at ``half``."""
     return amount / (amount + half) if amount > 0.0 else 0.0
 
 
-@kernel
+@kernel(inline=True)
 def clip(value, low, high):
     """The value, or the bound that it passes."""
     return min(max(value, low), high)
 
 
-@kernel
+@kernel(inline=True)
 def distance(x, i, y, j, n):
     """Half the sum of absolute differences over the first n entries of two rows: 0 for equal, 1 for disjoint shares."""
     total = 0.0
@@ -46,7 +46,7 @@ def distance(x, i, y, j, n):
     return 0.5 * total
 
 
-@kernel
+@kernel(inline=True)
 def distance_to(row, x, i, n):
     """The same between a vector and a row."""
     total = 0.0

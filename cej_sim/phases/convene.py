@@ -237,7 +237,7 @@ def seats_of(rules, may_r, may_i, residents, institutions):
     return r, i
 
 
-@kernel
+@kernel(inline=True)
 def company(i, indptr, indices, tie, member, came):
     """Tie-weighted share of an agent's tied members who came last month; 0 without tied members."""
     total = 0.0
@@ -294,7 +294,7 @@ def elect(who, free, first, last, table_agents, kind, active, neighborhood, memb
         free -= 1
 
 
-@kernel
+@kernel(inline=True)
 def willingness(
     i, K, rules, support, naming, with_whom,
     decision, x, agency, consciousness, trust, barrier, affected, leader, grievance,

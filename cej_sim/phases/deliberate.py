@@ -26,8 +26,9 @@ import math
 
 import numpy as np
 
-from cej_sim.compiled import kernel, prefetch
+from cej_sim.compiled import kernel
 from cej_sim.parameters import Parameter, choice, mechanism
+from cej_sim.processor import EIGHT, eight, prefetch, put
 from cej_sim.state import BACKBONE, RESIDENT
 
 FRIEDKIN_JOHNSEN, BOUNDED_CONFIDENCE = range(2)
@@ -73,8 +74,6 @@ RULES = (
 )
 
 INERTIA = 0.6
-#: Entries of a decision vector that are added up side by side.
-BLOCK = 8
 #: What stands in ``said`` after an agent's decision vector: the weight of what it says at a meeting and elsewhere, and
 #: where its ideas began. With six issues a row has 128 bytes, two lines of the processor's memory.
 AT_MEETING, ELSEWHERE, ORIGIN = range(3)
@@ -84,69 +83,41 @@ AHEAD = np.uint64(16)
 MANY = 10_000
 
 
-@kernel
-def listen(i, own, ear, many, said, indptr, indices, tie, heard):
-    """Add up the views of all whom agent i is tied to and its own, weighted, into ``heard`` (D,).
+@kernel(inline=True)
+def further(i, j, radius, said, width):
+    """Whether two agents' decision vectors lie further apart than the radius in any entry."""
+    far = 0.0
+    for d in range(width):
+        far = max(far, abs(said[j, d] - said[i, d]))
+    return far > radius + 1e-12
 
-    ``own`` is the weight of its own view; ``said[j, ear]`` multiplies the tie to j. Eight entries are added up at a
-    time, which stay in the processor meanwhile; the last eight overlap those before.
+
+@kernel(inline=True)
+def listen(i, own, ear, radius, left, right, width, said, indptr, indices, tie):
+    """Add up the views of all whom agent i is tied to and its own, weighted, in eight entries each from two columns on.
+
+    ``own`` is the weight of its own view; ``said[j, ear]`` multiplies the tie to j. Only those within the radius are
+    heard; a negative radius bounds nothing.
 
     Returns:
-        The sum of all weights, and the mean idea origin of what is heard.
+        The sum of all weights, that of idea origins, and those of both eights.
     """
-    born = np.uint32(heard.size + ORIGIN)
-    total = own
-    heard_origin = own * said[i, born]
+    many, born = said.shape[0] >= MANY, np.uint32(width + ORIGIN)
     first, last, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(indices.size - 1)
+    total, origin = own, own * said[i, born]
+    these, those = own * eight(said, i, left), own * eight(said, i, right)
     for e in range(first, last):
         if many:
             prefetch(said, np.uint32(indices[min(e + AHEAD, end)]))
         j = np.uint32(indices[e])  # unsigned, so that no index is checked for counting from the end
+        if radius >= 0.0 and further(i, j, radius, said, width):
+            continue
         w = tie[e] * said[j, ear]
         total += w
-        heard_origin += w * said[j, born]
-    for entry in range(0, heard.size, BLOCK):
-        d = np.uint32(min(entry, heard.size - BLOCK))
-        h0, h1, h2, h3 = own * said[i, d], own * said[i, d + 1], own * said[i, d + 2], own * said[i, d + 3]
-        h4, h5, h6, h7 = own * said[i, d + 4], own * said[i, d + 5], own * said[i, d + 6], own * said[i, d + 7]
-        for e in range(first, last):
-            j = np.uint32(indices[e])
-            w = tie[e] * said[j, ear]
-            h0 += w * said[j, d]
-            h1 += w * said[j, d + 1]
-            h2 += w * said[j, d + 2]
-            h3 += w * said[j, d + 3]
-            h4 += w * said[j, d + 4]
-            h5 += w * said[j, d + 5]
-            h6 += w * said[j, d + 6]
-            h7 += w * said[j, d + 7]
-        heard[d], heard[d + 1], heard[d + 2], heard[d + 3] = h0, h1, h2, h3
-        heard[d + 4], heard[d + 5], heard[d + 6], heard[d + 7] = h4, h5, h6, h7
-    return total, heard_origin / total
-
-
-@kernel
-def listen_near(i, own, radius, ear, said, indptr, indices, tie, heard):
-    """The same, of those only whose decision vectors lie within the radius; a negative radius bounds nothing."""
-    born = heard.size + ORIGIN
-    total = own
-    heard_origin = own * said[i, born]
-    for d in range(heard.size):
-        heard[d] = own * said[i, d]
-    for e in range(indptr[i], indptr[i + 1]):
-        j = np.uint32(indices[e])
-        if radius >= 0.0:
-            far = 0.0
-            for d in range(heard.size):
-                far = max(far, abs(said[j, d] - said[i, d]))
-            if far > radius + 1e-12:
-                continue
-        w = tie[e] * said[j, ear]
-        total += w
-        heard_origin += w * said[j, born]
-        for d in range(heard.size):
-            heard[d] += w * said[j, d]
-    return total, heard_origin / total
+        origin += w * said[j, born]
+        these += w * eight(said, j, left)
+        those += w * eight(said, j, right)
+    return total, origin, these, those
 
 
 @kernel
@@ -171,14 +142,14 @@ def influence(
     """One round of influence over all agents; ``theta`` is the susceptibility of a fully open agent.
 
     Everybody first says what it wants: ``said`` (N, D + 3) holds it side by side with how much it counts, so that one
-    look into memory brings all of somebody; then everybody listens to that.
+    look into memory brings all of somebody; then everybody listens to that, sixteen entries (two times eight) at a
+    time. The vectors must have eight entries or more.
     """
     n, width = x.shape
-    many = n >= MANY
-    heard = np.empty(width)
     for j in range(n):
-        for d in range(width):
-            said[j, d] = x[j, d]
+        for column in range(0, width, EIGHT):
+            d = np.uint32(min(column, width - EIGHT))
+            put(said, j, d, eight(x, j, d))
         said[j, width + AT_MEETING] = voice[j] if active[j] else 0.0  # the voice of those who did not come is 1
         said[j, width + ELSEWHERE] = 1.0 if active[j] else 0.0
         said[j, width + ORIGIN] = origin[j]
@@ -187,16 +158,18 @@ def influence(
             continue
         own = float(tables) if kind[i] == BACKBONE else 1.0
         ear = np.uint32(width + (AT_MEETING if present[i] else ELSEWHERE))
-        if radius < 0.0 and width >= BLOCK:
-            total, heard_origin = listen(i, own, ear, many, said, indptr, indices, tie, heard)
-        else:
-            total, heard_origin = listen_near(i, own, radius, ear, said, indptr, indices, tie, heard)
         t = theta * (0.5 + 0.5 * openness[i])
-        of_others, of_own = (1.0 - inertia) * t / total, (1.0 - inertia) * (1.0 - t)
-        for d in range(width):
-            x[i, d] = inertia * x[i, d] + of_others * heard[d] + of_own * x0[i, d]
+        of_own = (1.0 - inertia) * (1.0 - t)
+        for column in range(0, width, 2 * EIGHT):
+            left, right = np.uint32(min(column, width - EIGHT)), np.uint32(min(column + EIGHT, width - EIGHT))
+            total, heard_origin, these, those = listen(
+                i, own, ear, radius, left, right, width, said, indptr, indices, tie
+            )
+            of_others = (1.0 - inertia) * t / total
+            put(x, i, left, inertia * eight(said, i, left) + of_others * these + of_own * eight(x0, i, left))
+            put(x, i, right, inertia * eight(said, i, right) + of_others * those + of_own * eight(x0, i, right))
         born = 1.0 if kind[i] == RESIDENT else 0.0
-        origin[i] = inertia * origin[i] + (1.0 - inertia) * (t * heard_origin + (1.0 - t) * born)
+        origin[i] = inertia * origin[i] + (1.0 - inertia) * (t * (heard_origin / total) + (1.0 - t) * born)
 
 
 @kernel

@@ -87,7 +87,7 @@ RULES = (
 )
 
 
-@kernel
+@kernel(inline=True)
 def wants(
     i, K, group, home, perm, exposure, mission, barrier, stake, x0, belief, consciousness, openness, resources, skill,
     level, out,

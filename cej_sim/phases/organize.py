@@ -30,11 +30,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cej_sim.compiled import kernel, prefetch
+from cej_sim.compiled import kernel
 from cej_sim.draws import BURN_OUT, EMERGE, ONE_TO_ONE, fill, uniform, whole
 from cej_sim.forms import cutoff, saturating, write_log
 from cej_sim.parameters import Parameter, mechanism
 from cej_sim.phases.deliberate import AHEAD, MANY
+from cej_sim.processor import prefetch
 from cej_sim.state import (
     LEADERS_BURNED_OUT,
     LEADERS_EMERGED,
@@ -133,7 +134,7 @@ RULES = (
 )
 
 
-@kernel
+@kernel(inline=True)
 def ties_to_people(i, active, paid, indptr, indices, tie):
     """Weight of all ties of agent i to unpaid active agents."""
     total = 0.0

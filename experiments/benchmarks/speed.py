@@ -34,10 +34,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(HERE)]
 from oracle import DrawTable, Oracle  # noqa: E402  (the oracle lives with the tests)
 
 from cej_sim import draws  # noqa: E402
-from cej_sim.compiled import entry, prefetch  # noqa: E402
+from cej_sim.compiled import entry  # noqa: E402
 from cej_sim.metrics import METRICS  # noqa: E402
 from cej_sim.month import run_months  # noqa: E402
 from cej_sim.population import populate  # noqa: E402
+from cej_sim.processor import prefetch  # noqa: E402
 from cej_sim.reading import load  # noqa: E402
 from cej_sim.runs import key_of, simulate  # noqa: E402
 from cej_sim.scenario import Scenario, encode_events  # noqa: E402

@@ -1,0 +1,71 @@
+"""What kernels ask of the processor directly: eight numbers at once, and memory before it is needed.
+
+A decision vector has eight entries or more. ``eight`` reads eight that lie side by side, ``+``, ``-`` and ``*`` work on
+all of them at once, ``put`` writes them back. Each number gets the very operations it would get alone, in the same
+order, so that results are the same in every bit on every processor; only the time differs. Where an array's width is no
+multiple of eight, the last eight overlap those before::
+
+    for column in range(0, width, EIGHT):
+        at = np.uint32(min(column, width - EIGHT))
+        put(x, i, at, 0.5 * eight(x, i, at))        # wrong: reads what it wrote; read from elsewhere than one writes
+
+Kernels call these as functions; numba is met, in ``processor_types``, when the first such kernel is compiled. In plain
+Python they do the same with slices of numpy arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, update_wrapper
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: How many numbers ``eight`` reads and ``put`` writes.
+EIGHT = 8
+
+
+class Instruction:
+    """A function for kernels that becomes an instruction or a few; called from plain Python, it does the same."""
+
+    def __init__(self, plain: Callable[..., object]) -> None:
+        """Keep what it does in plain Python."""
+        update_wrapper(self, plain)
+        self._plain = plain
+
+    def __call__(self, *arguments: object) -> Any:
+        """Do it in plain Python."""
+        return self._plain(*arguments)
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        """By which numba knows it within kernels."""
+        from numba.core import types
+        from numba.core.typing.templates import make_intrinsic_template
+
+        from cej_sim import processor_types
+
+        name = self._plain.__name__
+        return types.Function(make_intrinsic_template(self, getattr(processor_types, name), name))
+
+
+@Instruction
+def prefetch(array: object, row: object) -> None:
+    """Ask for a row of an array that will soon be read (of a matrix: its first two lines of 64 bytes).
+
+    Rows at the other ends of ties lie anywhere in memory. Asked for a few ties ahead, they arrive while others are
+    added up. It changes no value; in plain Python it does nothing.
+    """
+
+
+@Instruction
+def eight(array: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
+    """The eight numbers of a matrix's row that begin at a column; ``row`` and ``column`` are not checked."""
+    return array[row, column : column + EIGHT].copy()
+
+
+@Instruction
+def put(array: NDArray[np.float64], row: int, column: int, values: NDArray[np.float64]) -> None:
+    """Write eight numbers into a matrix's row, from a column on; ``row`` and ``column`` are not checked."""
+    array[row, column : column + EIGHT] = values

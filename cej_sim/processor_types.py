@@ -1,0 +1,141 @@
+"""How ``processor`` is written in LLVM's language: a type for eight numbers, its arithmetic, and three instructions.
+
+Imported when numba compiles the first kernel that uses them. LLVM makes of eight numbers what the processor has: one
+operation of 512 bits, two of 256 or four of 128. None may be fused or reordered, as numba does not allow it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.cgutils import unpack_tuple
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.datamodel.registry import register_default
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+
+from cej_sim.processor import EIGHT
+
+_WIDE, _SMALL, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+_NUMBERS = ir.VectorType(ir.DoubleType(), EIGHT)
+
+
+class Eight(types.Type):
+    """Eight floats in registers."""
+
+    def __init__(self) -> None:
+        """There is one such type."""
+        super().__init__(name="Eight")
+
+
+EIGHT_FLOATS = Eight()
+#: What a codegen function gets and gives: context, builder, signature and arguments, and LLVM's value.
+Writer = Callable[[Any, Any, Any, Any], Any]
+
+
+@register_default(Eight)
+class _EightModel(PrimitiveModel):  # type: ignore[misc]
+    """Eight floats are one value of LLVM's."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        """Tell LLVM's type."""
+        super().__init__(manager, kind, _NUMBERS)
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """Eight times the same number."""
+    one = builder.insert_element(ir.Constant(_NUMBERS, ir.Undefined), number, _SMALL(0))
+    mask = ir.Constant(ir.VectorType(_SMALL, EIGHT), [0] * EIGHT)
+    return builder.shuffle_vector(one, ir.Constant(_NUMBERS, ir.Undefined), mask)
+
+
+def _arithmetic(operation: Callable[..., Any], write: str) -> None:
+    """Let kernels use an operator between eights and between a number and eights."""
+    pairs = [(EIGHT_FLOATS, EIGHT_FLOATS), (types.float64, EIGHT_FLOATS), (EIGHT_FLOATS, types.float64)]
+
+    class Template(ConcreteTemplate):  # type: ignore[misc]
+        """The types of the operator."""
+
+        key = operation
+        cases = tuple(signature(EIGHT_FLOATS, *pair) for pair in pairs)
+
+    infer_global(operation)(Template)
+    for pair in pairs:
+
+        @lower_builtin(operation, *pair)  # type: ignore[untyped-decorator]
+        def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            sides = [
+                value if kind == EIGHT_FLOATS else _spread(builder, value)
+                for kind, value in zip(signature.args, arguments, strict=True)
+            ]
+            return getattr(builder, write)(*sides)
+
+
+for _operation, _write in (
+    (operator.add, "fadd"),
+    (operator.iadd, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+):
+    _arithmetic(_operation, _write)
+
+
+def _address(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column: Any = None) -> Any:
+    """Where a row of an array begins, or its entry in a column, as a number of 64 bits."""
+    found = context.make_array(kinds[0])(context, builder, array)
+    strides = unpack_tuple(builder, found.strides)
+    place = builder.ptrtoint(found.data, _WIDE)
+    for kind, at, stride in zip(kinds[1:], (row, column), strides, strict=False):
+        if at is not None:
+            place = builder.add(place, builder.mul(context.cast(builder, at, kind, types.int64), stride))
+    return place
+
+
+def _entry(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column: Any) -> Any:
+    """A pointer to eight numbers within a contiguous matrix."""
+    found = context.make_array(kinds[0])(context, builder, array)
+    _, width = unpack_tuple(builder, found.shape)
+    row = context.cast(builder, row, kinds[1], types.int64)
+    column = context.cast(builder, column, kinds[2], types.int64)
+    first = builder.gep(found.data, [builder.add(builder.mul(row, width), column)])
+    return builder.bitcast(first, _NUMBERS.as_pointer())
+
+
+def prefetch(context: Any, array: Any, row: Any) -> tuple[Any, Writer]:
+    """LLVM's prefetch: read, keep in all caches, data; one for each axis's 64 bytes."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args, *arguments)
+        hint = builder.module.declare_intrinsic(
+            "llvm.prefetch", [_BYTE.as_pointer()], ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), *[_SMALL] * 3])
+        )
+        for line in range(signature.args[0].ndim):
+            address = builder.inttoptr(builder.add(place, _WIDE(64 * line)), _BYTE.as_pointer())
+            builder.call(hint, [address, _SMALL(0), _SMALL(3), _SMALL(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, row), write
+
+
+def eight(context: Any, array: Any, row: Any, column: Any) -> tuple[Any, Writer]:
+    """Read eight numbers."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_entry(context, builder, signature.args, *arguments), align=8)
+
+    return EIGHT_FLOATS(array, row, column), write
+
+
+def put(context: Any, array: Any, row: Any, column: Any, values: Any) -> tuple[Any, Writer]:
+    """Write eight numbers."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *where, what = arguments
+        builder.store(what, _entry(context, builder, signature.args[:-1], *where), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, row, column, EIGHT_FLOATS), write
