@@ -28,6 +28,7 @@ from cej_sim.phases import (
     reform,
     serve,
 )
+from cej_sim.processor import borrowed
 from cej_sim.state import BACKBONE, BUDGET_LINES, State
 
 #: The phases of a month, in order: (module, what it asks).
@@ -114,7 +115,8 @@ def run_months(s, events, key, start, out):
         table_speed, table_decided, targets, structural, regrowth, group_size, group_affected, group_exposure,
         worst_exposure, group_barrier, driver, gap, pressure, opposition, fit, norm, wins, pending, survival,
         decision, budget_origin, commitment, spend, coalition, all_rules, rules_flat, event_done, log, logged,
-    ) = s  # fmt: skip
+    ) = borrowed(s)  # fmt: skip
+    events = borrowed(events)
     c = coalition[0]
     rules = all_rules[0]
     K = structural.size

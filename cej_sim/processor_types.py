@@ -139,3 +139,19 @@ def put(context: Any, array: Any, row: Any, column: Any, values: Any) -> tuple[A
         return context.get_dummy_value()
 
     return types.void(array, row, column, EIGHT_FLOATS), write
+
+
+def borrowed(context: Any, arrays: Any) -> tuple[Any, Writer]:
+    """Arrays without the object that counts who refers to their memory, as numba's ``carray`` makes them."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (given,) = arguments
+        for at, kind in enumerate(signature.args[0]):
+            if isinstance(kind, types.Array):
+                array = context.make_array(kind)(context, builder, builder.extract_value(given, at))
+                for name in ("meminfo", "parent"):
+                    setattr(array, name, ir.Constant(getattr(array, name).type, None))
+                given = builder.insert_value(given, array._getvalue(), at)
+        return given
+
+    return arrays(arrays), write
