@@ -73,16 +73,27 @@ def copied(x):
     return out
 
 
-@kernel
-def cutoff(values, size, n):
-    """The n-th largest of the first ``size`` values, and how many of those equal to it belong to the n largest.
+#: Up to so many, the largest are kept in order while all are looked at once; more are found by halving.
+FEW = 16
 
-    Reorders ``values``. With n >= size everything passes; with n <= 0 or size == 0 nothing does.
-    """
-    if n <= 0 or size == 0:
-        return np.inf, 0
-    if n >= size:
-        return -np.inf, 0
+
+@kernel
+def keep_largest(values, size, n):
+    """Put the n largest of the first ``size`` values in front, the least of them last; the others are overwritten."""
+    for i in range(1, size):
+        value = values[i]
+        if i >= n and value <= values[n - 1]:
+            continue
+        place = min(i, n - 1)
+        while place > 0 and values[place - 1] < value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
+
+
+@kernel
+def separate_largest(values, size, n):
+    """Put the n largest of the first ``size`` values in front, the least of them last (quickselect)."""
     low, high, place = 0, size - 1, n - 1
     while low < high:
         pivot = values[(low + high) // 2]
@@ -101,10 +112,26 @@ def cutoff(values, size, n):
         elif place >= i:
             low = i
         else:
-            break
-    cut = values[place]
+            return
+
+
+@kernel
+def cutoff(values, size, n):
+    """The n-th largest of the first ``size`` values, and how many of those equal to it belong to the n largest.
+
+    Destroys ``values``. With n >= size everything passes; with n <= 0 or size == 0 nothing does.
+    """
+    if n <= 0 or size == 0:
+        return np.inf, 0
+    if n >= size:
+        return -np.inf, 0
+    if n <= FEW:
+        keep_largest(values, size, n)
+    else:
+        separate_largest(values, size, n)
+    cut = values[n - 1]
     above = 0
-    for i in range(size):
+    for i in range(n):
         if values[i] > cut:
             above += 1
     return cut, n - above

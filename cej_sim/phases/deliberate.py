@@ -200,13 +200,15 @@ def deliberate(
         tables,
     )  # fmt: skip
 
-    gain = rules.mechanisms_meeting
+    gain, loss = rules.mechanisms_meeting * 0.02, rules.mechanisms_meeting * 0.004
     for i in range(n):
-        if not (present[i] or member[i]):
+        came, sits, at = present[i], member[i], table[i]
+        if not (came or sits):
             continue
-        for e in range(indptr[i], indptr[i + 1]):
+        for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             j = np.uint32(indices[e])
-            if present[i] and present[j] and (table[i] == table[j] or table[i] < 0 or table[j] < 0):
-                tie[e] += gain * 0.02 * (1.0 - tie[e])
-            elif member[i] and member[j] and not (present[i] and present[j]):
-                tie[e] -= gain * 0.004 * tie[e]
+            both = came & present[j]  # & looks at both sides: who came cannot be foretold, and a wrong guess costs more
+            met = both & ((table[j] == at) | (table[j] < 0) | (at < 0))
+            apart = sits & member[j] & (not both)
+            w = tie[e]
+            tie[e] = w + (gain if met else 0.0) * (1.0 - w) - (loss if apart else 0.0) * w
