@@ -51,6 +51,7 @@ from cej_sim.compiled import kernel
 from cej_sim.draws import TIES, fill
 from cej_sim.forms import clip, copied, distance, distance_to, saturating, zeros
 from cej_sim.parameters import Parameter, choice, count, mechanism
+from cej_sim.processor import EIGHT, eight, put
 from cej_sim.state import (
     ACTION,
     BUDGET_LINES,
@@ -269,85 +270,71 @@ def hours_promised(rules, spend, tables):
 
 
 @kernel
-def table_weights(
-    t,
-    backbone,
-    K,
-    rules,
-    facilitation,
-    control,
-    kind,
-    present,
-    voice,
-    luck,
-    x,
-    table_start,
-    table_agents,
-    out,
-    out_budget,
-    chosen,
-):
-    """Weights of those present at table t over agenda and budget, into ``out`` and ``out_budget``; sums are 1 with the
-    backbone's.
+def sitting(t, backbone, present, table_start, table_agents):
+    """Rows of those present at table t in their order, and then the backbone, which sits at every table."""
+    first, last = table_start[t], table_start[t + 1]
+    there = np.empty(last - first + 1, np.int32)
+    count = 0
+    for a in range(first, last):
+        i = table_agents[a]
+        there[count] = i
+        count += 1 if present[i] else 0
+    there[count] = backbone
+    return there[: count + 1]
+
+
+@kernel
+def table_weights(there, K, rules, facilitation, control, kind, voice, luck, x, out, out_budget, chosen):
+    """Weights over agenda and budget of those who sit at a table, the backbone last, into ``out`` and ``out_budget``.
+
+    The backbone's are returned instead; with them, sums are 1.
 
     Returns:
         The backbone's two weights, the share of people who block (consensus), and the sum of squared agenda weights.
     """
-    first, last = table_start[t], table_start[t + 1]
-    residents, institutions, voices, people = 0.0, 0.0, voice[backbone], 1.0
-    for a in range(first, last):
-        i = table_agents[a]
-        out[i] = 0.0
-        out_budget[i] = 0.0
-        if not present[i]:
-            continue
-        people += 1.0
+    backbone = there[-1]
+    others = there[:-1]
+    residents, institutions, voices = 0, 0, voice[backbone]
+    for i in others:
         voices += voice[i]
-        if kind[i] == RESIDENT:
-            residents += 1.0
-        elif kind[i] == INSTITUTION:
-            institutions += 1.0
+        residents += 1 if kind[i] == RESIDENT else 0
+        institutions += 1 if kind[i] == INSTITUTION else 0
 
     if rules.decide_votes_counted == ONE_MEMBER_ONE_VOTE:
         each_resident = each_institution = own = 1.0 / (residents + institutions + 1.0)
     else:
-        of_residents = rules.decide_votes_residents if residents > 0.0 else 0.0
-        of_institutions = rules.decide_votes_institutions if institutions > 0.0 else 0.0
+        of_residents = rules.decide_votes_residents if residents > 0 else 0.0
+        of_institutions = rules.decide_votes_institutions if institutions > 0 else 0.0
         all_votes = of_residents + of_institutions + rules.decide_votes_backbone
         if all_votes > 0.0:
-            each_resident = of_residents / all_votes / max(residents, 1.0)
-            each_institution = of_institutions / all_votes / max(institutions, 1.0)
+            each_resident = of_residents / all_votes / max(residents, 1)
+            each_institution = of_institutions / all_votes / max(institutions, 1)
             own = rules.decide_votes_backbone / all_votes
         else:
             each_resident, each_institution, own = 0.0, 0.0, 1.0
 
     leak = rules.mechanisms_leakage * 0.5 * (1.0 - facilitation)
     own = (1.0 - leak) * own + (leak * voice[backbone] / voices if voices > 0.0 else leak)
-    for a in range(first, last):
-        i = table_agents[a]
-        if present[i]:
-            formal = 0.0
-            if kind[i] == RESIDENT:
-                formal = each_resident
-            elif kind[i] == INSTITUTION:
-                formal = each_institution
-            out[i] = (1.0 - leak) * formal + (leak * voice[i] / voices if voices > 0.0 else 0.0)
+    for i in others:
+        formal = 0.0
+        if kind[i] == RESIDENT:
+            formal = each_resident
+        elif kind[i] == INSTITUTION:
+            formal = each_institution
+        out[i] = (1.0 - leak) * formal + (leak * voice[i] / voices if voices > 0.0 else 0.0)
 
     blocked = 0.0
     if rules.decide_rule == MAJORITY:
-        own = majority(first, last, backbone, K, own, present, voice, luck, x, table_agents, out)
+        own = majority(there, K, own, voice, luck, x, out)
     elif rules.decide_rule == CONSENSUS:
-        own, blocked = consensus(
-            first, last, backbone, K, own, people, rules.decide_tolerance, present, x, table_agents, out
-        )
+        own, blocked = consensus(there, K, own, rules.decide_tolerance, x, out)
     elif rules.decide_rule == DELEGATED:
-        own = delegate(first, last, own, int(rules.decide_committee), backbone, luck, table_agents, out, chosen)
+        own = delegate(there, own, int(rules.decide_committee), luck, out, chosen)
 
     agenda = control * rules.coordinate_delegated_agenda
     budget = control * rules.coordinate_delegated_budget
     squares = 0.0
-    for a in range(first, last):
-        i = table_agents[a]
+    for i in others:
         out_budget[i] = (1.0 - budget) * out[i]
         out[i] = (1.0 - agenda) * out[i]
         squares += out[i] * out[i]
@@ -373,13 +360,11 @@ def louder(i, j, voice, luck):
 
 
 @kernel
-def majority(first, last, backbone, K, own, present, voice, luck, x, table_agents, out):
+def majority(there, K, own, voice, luck, x, out):
     """Proposals, seconding, vote, run-off; rescale the winners' weights in place and return the backbone's."""
+    backbone = there[-1]
     p0, p1, p2 = -1, -1, -1
-    for a in range(first, last + 1):
-        i = backbone if a == last else table_agents[a]
-        if not present[i]:
-            continue
+    for i in there:
         if p0 < 0 or louder(i, p0, voice, luck):
             p0, p1, p2 = i, p0, p1
         elif p1 < 0 or louder(i, p1, voice, luck):
@@ -393,9 +378,8 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
         if proposer < 0:
             continue
         seconded = False
-        for a in range(first, last + 1):
-            j = backbone if a == last else table_agents[a]
-            if present[j] and j != proposer and distance(x, j, x, proposer, K) <= 0.25 + 1e-12:
+        for j in there:
+            if j != proposer and distance(x, j, x, proposer, K) <= 0.25 + 1e-12:
                 seconded = True
         if seconded:
             options[count] = proposer
@@ -403,10 +387,7 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
     if count == 0:
         options[0], count = loudest, 1
     s0, s1, s2 = 0.0, 0.0, 0.0
-    for a in range(first, last + 1):
-        i = backbone if a == last else table_agents[a]
-        if not present[i]:
-            continue
+    for i in there:
         w = own if i == backbone else out[i]
         o = nearest(i, options, count, K, x)
         if o == 0:
@@ -422,10 +403,7 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
             options[1] = options[2]
         count = 2
         s0, s1, s2 = 0.0, 0.0, 0.0
-        for a in range(first, last + 1):
-            i = backbone if a == last else table_agents[a]
-            if not present[i]:
-                continue
+        for i in there:
             w = own if i == backbone else out[i]
             if nearest(i, options, count, K, x) == 0:
                 s0 += w
@@ -437,10 +415,7 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
         winner, most = 1, s1
     if count > 2 and s2 > most + 1e-12:
         winner, most = 2, s2
-    for a in range(first, last + 1):
-        i = backbone if a == last else table_agents[a]
-        if not present[i]:
-            continue
+    for i in there:
         wins = nearest(i, options, count, K, x) == winner
         if i == backbone:
             own = own / most if wins else 0.0
@@ -450,21 +425,18 @@ def majority(first, last, backbone, K, own, present, voice, luck, x, table_agent
 
 
 @kernel
-def consensus(first, last, backbone, K, own, people, tolerance, present, x, table_agents, out):
+def consensus(there, K, own, tolerance, x, out):
     """Double the weights of those who block, rescale, and return the backbone's weight and the share of blockers."""
+    backbone = there[-1]
     mean = np.empty(K)
     for k in range(K):
         mean[k] = own * x[backbone, k]
-    for a in range(first, last):
-        i = table_agents[a]
+    for i in there[:-1]:
         for k in range(K):
             mean[k] += out[i] * x[i, k]
     blockers = 0.0
     total = 0.0
-    for a in range(first, last + 1):
-        i = backbone if a == last else table_agents[a]
-        if not present[i]:
-            continue
+    for i in there:
         blocks = distance_to(mean, x, i, K) > tolerance + 1e-12
         factor = 2.0 if blocks else 1.0
         blockers += 1.0 if blocks else 0.0
@@ -474,31 +446,28 @@ def consensus(first, last, backbone, K, own, people, tolerance, present, x, tabl
         else:
             out[i] *= factor
             total += out[i]
-    for a in range(first, last):
-        out[table_agents[a]] /= total
-    return own / total, blockers / people
+    for i in there[:-1]:
+        out[i] /= total
+    return own / total, blockers / there.size
 
 
 @kernel
-def delegate(first, last, own, committee, backbone, luck, table_agents, out, chosen):
+def delegate(there, own, committee, luck, out, chosen):
     """Keep the weights of the committee's members only, rescaled in place; return the backbone's."""
+    backbone = there[-1]
     own_rank = 0
-    for a in range(first, last):
-        i = table_agents[a]
+    for i in there[:-1]:
         ahead = out[i] > own or (out[i] == own and luck[i] > luck[backbone])
         own_rank += 1 if ahead else 0
         rank = 0 if ahead else 1
-        for b in range(first, last):
-            j = table_agents[b]
+        for j in there[:-1]:
             if out[j] > out[i] or (out[j] == out[i] and luck[j] > luck[i]):
                 rank += 1
         chosen[i] = rank < committee
     total = own if own_rank < committee else 0.0
-    for a in range(first, last):
-        i = table_agents[a]
+    for i in there[:-1]:
         total += out[i] if chosen[i] else 0.0
-    for a in range(first, last):
-        i = table_agents[a]
+    for i in there[:-1]:
         out[i] = out[i] / total if chosen[i] else 0.0
         chosen[i] = False
     return own / total if own_rank < committee else 0.0
@@ -513,12 +482,32 @@ def even_splits(present, table_start, table_agents, table_share, table_decided):
     out = zeros(table_share.size)
     for t in range(out.size):
         if table_decided[t]:
-            there = 1.0
+            there = 1
             for a in range(table_start[t], table_start[t + 1]):
-                if present[table_agents[a]]:
-                    there += 1.0
+                there += 1 if present[table_agents[a]] else 0
             out[t] = table_share[t] / there
     return out
+
+
+@kernel
+def weighted_views(there, own, own_budget, K, x, weight, weight_budget, out, t):
+    """What a table wants, the weighted mean of decision vectors, into row t of ``out`` (T, D), eight entries at a time.
+
+    The agenda and the strategy are weighed by ``weight``, the budget by ``weight_budget``.
+    """
+    width = x.shape[1]
+    lines = np.empty((1, width))
+    backbone = there[-1]
+    for column in range(0, width, EIGHT):
+        d = min(column, width - EIGHT)
+        by_agenda, by_budget = own * eight(x, backbone, d), own_budget * eight(x, backbone, d)
+        for i in there[:-1]:
+            by_agenda += weight[i] * eight(x, i, d)
+            by_budget += weight_budget[i] * eight(x, i, d)
+        put(out, t, d, by_agenda)
+        put(lines, 0, d, by_budget)
+    for d in range(K + 1, width):
+        out[t, d] = lines[0, d]
 
 
 @kernel
@@ -561,28 +550,19 @@ def decide(
         table_speed[t] = 0.0
         if not table_decided[t]:
             continue
+        there = sitting(t, backbone, present, table_start, table_agents)
         own, own_budget, blocked, squares = table_weights(
-            t, backbone, K, rules, c.facilitation, c.control, kind, present, voice, luck, x,
-            table_start, table_agents, weight, weight_budget, chosen,
-        )  # fmt: skip
+            there, K, rules, c.facilitation, c.control, kind, voice, luck, x, weight, weight_budget, chosen
+        )
         share = table_share[t]
-        for d in range(width):
-            targets[t, d] = (own_budget if d > K else own) * x[backbone, d]
+        weighted_views(there, own, own_budget, K, x, weight, weight_budget, targets, t)
         from_agenda = own * origin[backbone]
         from_budget = own_budget * origin[backbone]
-        for a in range(table_start[t], table_start[t + 1]):
-            i = table_agents[a]
-            if weight[i] == 0.0 and weight_budget[i] == 0.0:
-                continue
-            for d in range(width):
-                targets[t, d] += (weight_budget[i] if d > K else weight[i]) * x[i, d]
+        disagreement = own * distance(x, backbone, targets, t, K)
+        for i in there[:-1]:
             from_agenda += weight[i] * origin[i]
             from_budget += weight_budget[i] * origin[i]
-        disagreement = own * distance(x, backbone, targets, t, K)
-        for a in range(table_start[t], table_start[t + 1]):
-            i = table_agents[a]
-            if weight[i] > 0.0:
-                disagreement += weight[i] * distance(x, i, targets, t, K)
+            disagreement += weight[i] * distance(x, i, targets, t, K)
             weight[i] *= share
             weight_budget[i] *= share
         weight[backbone] += share * own

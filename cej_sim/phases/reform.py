@@ -26,7 +26,7 @@ from cej_sim.compiled import kernel
 from cej_sim.draws import BALLOT, uniform
 from cej_sim.forms import copied, response, write_log
 from cej_sim.parameters import Parameter, choice, count, mechanism
-from cej_sim.phases.decide import draw_luck, table_weights
+from cej_sim.phases.decide import draw_luck, sitting, table_weights
 from cej_sim.state import (
     ACTION,
     BY_BELIEF,
@@ -228,13 +228,13 @@ def reform(
         score[i] = 0.0
     for t in range(table_share.size):
         if table_decided[t]:
+            there = sitting(t, backbone, present, table_start, table_agents)
             own, _, _, _ = table_weights(
-                t, backbone, K, rules, c.facilitation, c.control, kind, present, voice, luck, x,
-                table_start, table_agents, score, pool, chosen,
-            )  # fmt: skip
+                there, K, rules, c.facilitation, c.control, kind, voice, luck, x, score, pool, chosen
+            )
             own_then += table_share[t] * own
-            for a in range(table_start[t], table_start[t + 1]):
-                score[table_agents[a]] *= table_share[t]
+            for i in there[:-1]:
+                score[i] *= table_share[t]
     score[backbone] = own_then
     for p in range(kept.size):
         rules_flat[p] = kept[p]
