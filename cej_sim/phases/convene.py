@@ -242,12 +242,11 @@ def company(i, indptr, indices, tie, member, came):
     """Tie-weighted share of an agent's tied members who came last month; 0 without tied members."""
     total = 0.0
     there = 0.0
-    for e in range(indptr[i], indptr[i + 1]):
-        j = indices[e]
-        if member[j]:
-            total += tie[e]
-            if came[j]:
-                there += tie[e]
+    for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+        j = np.uint32(indices[e])
+        w = tie[e]
+        total += w if member[j] else 0.0
+        there += w if member[j] & came[j] else 0.0
     return there / total if total > 0.0 else 0.0
 
 
@@ -349,20 +348,17 @@ def convene(
     drawn = False
     for t in range(tables):
         first, last = table_start[t], table_start[t + 1]
-        leaders = 0.0
+        leaders, residents, institutions = 0, 0, 0
         for a in range(first, last):
             i = table_agents[a]
-            if leader[i] and member[i]:
-                leaders += 1.0
+            leaders += 1 if leader[i] & member[i] else 0
+            residents += 1 if member[i] & (kind[i] == RESIDENT) else 0
+            institutions += 1 if member[i] & (kind[i] == INSTITUTION) else 0
+        held = (residents, institutions)
         seats = seats_at(rules, month, table_residents[t], table_institutions[t])
 
         for who in (RESIDENT, INSTITUTION):
-            held = 0.0
-            for a in range(first, last):
-                i = table_agents[a]
-                if kind[i] == who and member[i]:
-                    held += 1.0
-            free = int(seats[who] - held)
+            free = int(seats[who] - held[who])
             if rule == ONE_TO_ONE:
                 talks = 2.0 + 3.0 * spend[ORGANIZING] / tables + 0.5 * leaders
                 free = min(free, whole(key, 2 * t + who, month, CALLS, talks))
@@ -373,6 +369,7 @@ def convene(
                 if rule == BY_TIES:
                     pull_of_members(rules.convene_agreement, K, x, member, indptr, indices, tie, pull)
                 drawn = True
+            waiting = 0
             for a in range(first, last):
                 i = table_agents[a]
                 if kind[i] != who or not active[i] or member[i]:
@@ -386,19 +383,15 @@ def convene(
                         if kind[j] == who and neighborhood[j] == neighborhood[i]:
                             backing += tie[e]
                     score[i] = (0.25 + score[i]) * backing * (0.2 + agency[i])
+                pool[waiting] = score[i]
+                waiting += 1
             if rule == BY_ELECTION:
                 elect(who, free, first, last, table_agents, kind, active, neighborhood, member, offered, score, held_in)
             else:
-                waiting = 0
-                for a in range(first, last):
-                    i = table_agents[a]
-                    if kind[i] == who and active[i] and not member[i]:
-                        pool[waiting] = score[i]
-                        waiting += 1
                 cut, at_cut = cutoff(pool, waiting, free)
                 for a in range(first, last):
                     i = table_agents[a]
-                    if kind[i] == who and active[i] and not member[i] and score[i] >= cut:
+                    if score[i] >= cut and kind[i] == who and active[i] and not member[i]:
                         if score[i] == cut:
                             if at_cut == 0:
                                 continue
@@ -426,6 +419,7 @@ def convene(
             else:
                 write_log(log, logged, month, INSTITUTION_JOINED, i, 1)
 
+    fill(key, draw_id, month, ATTEND, score)
     for i in range(n):
         if not active[i]:
             continue
@@ -433,12 +427,12 @@ def convene(
             present[i] = True
         elif paid[i]:
             if member[i] or kind[i] == ORGANIZER:
-                present[i] = uniform(key, draw_id[i], month, ATTEND) < 0.8 * engagement[i]
+                present[i] = score[i] < 0.8 * engagement[i]
         elif member[i]:
             z = willingness(i, K, rules, support, naming, company(i, indptr, indices, tie, member, came),
                             decision, x, agency, consciousness, trust, barrier, affected, leader,
                             grievance)  # fmt: skip
-            present[i] = uniform(key, draw_id[i], month, ATTEND) < response(2.0 * z, rules.coefficients_response_form)
+            present[i] = score[i] < response(2.0 * z, rules.coefficients_response_form)
     for i in range(n):
         if (
             member[i]
@@ -450,14 +444,12 @@ def convene(
             left += 1
 
     for t in range(tables):
-        members, there = 0.0, 0.0
+        members, there = 0, 0
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
-            if member[i] and kind[i] != BACKBONE:
-                members += 1.0
-                if present[i]:
-                    there += 1.0
-        table_decided[t] = there >= 1.0 and there >= rules.convene_quorum * members - 1e-12
+            members += 1 if member[i] else 0
+            there += 1 if member[i] & present[i] else 0
+        table_decided[t] = there >= 1 and there >= rules.convene_quorum * members - 1e-12
         if not table_decided[t]:
             no_quorum += 1
 
