@@ -239,7 +239,7 @@ def organize(
         cut, at_cut = cutoff(pool, size, talks)
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
-            if not active[i] or paid[i] or score[i] < cut:
+            if score[i] < cut or not active[i] or paid[i]:
                 continue
             if score[i] == cut:
                 if at_cut == 0:
@@ -252,16 +252,20 @@ def organize(
             skill[i] += gain * 0.04 * (1.0 - skill[i])
             talked[i] = True
     for i in range(n):
-        if not (talked[i] or (kind[i] == ORGANIZER and active[i])):
-            continue
-        for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            if (talked[i] and kind[j] == ORGANIZER and active[j]) or (talked[j] and kind[i] == ORGANIZER):
-                tie[e] += gain * 0.05 * (1.0 - tie[e])
+        if talked[i]:
+            for e in range(indptr[i + 1] - 1, indptr[i] - 1, -1):
+                j = np.uint32(indices[e])
+                if kind[j] != ORGANIZER:  # theirs are the last rows, so theirs are the last ties
+                    break
+                tie[e] += (gain * 0.05 if active[j] else 0.0) * (1.0 - tie[e])
+        elif kind[i] == ORGANIZER and active[i]:
+            for e in range(indptr[i], indptr[i + 1]):
+                tie[e] += (gain * 0.05 if talked[np.uint32(indices[e])] else 0.0) * (1.0 - tie[e])
 
     training = saturating(spend[TRAINING] / tables, 0.1)
     leaders = 0.0
     emerged, burned = 0, 0
+    fill(key, draw_id, month, EMERGE, score)
     for i in range(n):
         asked = talked[i]
         contact = rules.mechanisms_service_contact if met[i] else 0.0
@@ -278,7 +282,7 @@ def organize(
             doing = 0.3 + 0.7 * rules.mechanisms_learning_by_doing * c.tasks if present[i] else 0.0
             doing += 0.3 * (gain if asked else contact)
             chance = rules.coefficients_emergence * agency[i] * skill[i] * doing * (1.0 + 2.0 * training)
-            if chance > 0.0 and uniform(key, draw_id[i], month, EMERGE) < chance:
+            if score[i] < chance:
                 leader[i] = True
                 emerged += 1
         if leader[i]:

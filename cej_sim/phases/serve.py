@@ -191,7 +191,7 @@ def serve(
         cut, at_cut = cutoff(pool, size, n)
         for a in range(table_start[t], table_start[t + 1]):
             i = table_agents[a]
-            if not active[i] or paid[i] or score[i] < cut:
+            if score[i] < cut or not active[i] or paid[i]:
                 continue
             if score[i] == cut:
                 if at_cut == 0:
