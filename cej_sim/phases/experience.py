@@ -93,15 +93,16 @@ def wants(
     level, out,
 ):  # fmt: skip
     """What agent i's situation makes it want, into ``out`` (D,)."""
+    own, own_mission, own_issue = group[i], mission[i], home[i]
     total = 0.0
     for k in range(K):
-        p = perm[i, k]
-        out[k] = exposure[i, p] * level[group[i], p]
+        p = np.uint32(perm[i, k])
+        out[k] = exposure[i, p] * level[own, p]
         total += out[k]
     strategy = 0.4 * (consciousness[i] - 0.3) - 0.6 * stake[i] * (1.0 - openness[i])
     for k in range(K):
         need = out[k] / total if total > 0.0 else 1.0 / K
-        out[k] = (1.0 - mission[i]) * need + (mission[i] if perm[i, k] == home[i] else 0.0)
+        out[k] = (1.0 - own_mission) * need + (own_mission if perm[i, k] == own_issue else 0.0)
         strategy += x0[i, k] * belief[i, k]
     out[K] = clip(strategy, 0.0, 1.0)
     lines = K + 1
