@@ -158,7 +158,9 @@ class Kernel:
                         made = CPUDispatcher(
                             self.py_func,
                             targetoptions={
-                                **options, "no_cpython_wrapper": not self._python, "forceinline": self._inline
+                                **options,
+                                "no_cpython_wrapper": not self._python,
+                                "forceinline": self._inline,
                             },
                         )
                         made.enable_caching()

@@ -16,8 +16,8 @@ from worlds import key_of, plain
 
 from cej_sim import compiled, draws
 from cej_sim.draws import fill, uniform, uniforms
-from cej_sim.phases.deliberate import BLOCK
 from cej_sim.population import populate
+from cej_sim.processor import EIGHT
 from cej_sim.reading import load
 from cej_sim.runs import simulate
 from cej_sim.scenario import Issue
@@ -151,6 +151,7 @@ def test_numbers_do_not_depend_on_the_number_of_threads():
         assert one.to_numpy(object).tolist() == other.to_numpy(object).tolist()
 
 
-def test_every_vector_that_is_added_up_in_blocks_is_at_least_a_block_long():
-    """The shortest decision vector, of one issue, is as long as a block, so influence never takes the slow way."""
-    assert community(issues=1, residents=8, institutions=1).x.shape[1] >= BLOCK
+def test_every_vector_that_is_read_by_eights_has_eight_entries():
+    """The shortest decision vector, of one issue, is long enough."""
+    state = community(issues=1, residents=8, institutions=1)
+    assert all(one.shape[1] >= EIGHT for one in (state.x, state.x0, state.said, state.targets))

@@ -16,6 +16,7 @@ from cej_sim.phases import deliberate, organize
 from cej_sim.phases.decide import PACE
 from cej_sim.phases.deliberate import INERTIA
 from cej_sim.population import populate
+from cej_sim.processor import EIGHT
 from cej_sim.scenario import Group, Scenario
 from cej_sim.state import EVALUATION, INSTITUTION, ORGANIZING, RESIDENT, State, Ties
 
@@ -35,7 +36,9 @@ class Circle:
         self.everybody, self.nobody = np.ones(n, np.bool_), np.zeros(n, np.bool_)
         self.voice = np.ones(n)
         self.openness = np.broadcast_to(np.asarray(openness, float), n).copy()
-        self.x0 = np.ascontiguousarray(x, float)
+        self.width = np.shape(x)[1]
+        times = -(-EIGHT // self.width)  # influence works on eight entries or more, and on each alone
+        self.x0 = np.ascontiguousarray(np.tile(x, times), float)
         self.x = self.x0.copy()
         self.origin = (self.kind == RESIDENT).astype(float)
         self.said = np.empty((n, self.x.shape[1] + 3))
@@ -47,7 +50,8 @@ class Circle:
                 theta, inertia, radius, self.kind, self.everybody, self.nobody, self.voice, self.openness,
                 self.x, self.x0, self.said, self.origin, *self.ties,
             )  # fmt: skip
-        return self.x
+        np.testing.assert_array_equal(self.x, np.tile(self.x[:, : self.width], self.x.shape[1] // self.width))
+        return self.x[:, : self.width]
 
 
 def complete(n: int) -> Ties:
