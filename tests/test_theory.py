@@ -199,9 +199,9 @@ def test_mobilization_ends_at_the_first_crossing(needed):
     ties = complete(n)
     thresholds = np.array(needed) / (n - 1)
     mobilized, scratch = np.zeros(n, np.bool_), [np.empty(n), np.empty(n)]
-    everybody, nobody, none = np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n)
+    none = np.zeros(n)
     for _ in range(5):
-        mobilize(1.0, 0.0, 0.0, 0.0, everybody, nobody, none, none, thresholds, none.copy(), mobilized, *scratch, *ties)
+        mobilize(1.0, 0.0, 0.0, 0.0, n, none, none, thresholds, none.copy(), mobilized, *scratch, *ties)
     acting: set[int] = set()
     while True:
         grown = {i for i in range(n) if len(acting - {i}) >= needed[i]}

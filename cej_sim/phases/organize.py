@@ -135,12 +135,13 @@ RULES = (
 
 
 @kernel(inline=True)
-def ties_to_people(i, active, paid, indptr, indices, tie):
-    """Weight of all ties of agent i to unpaid active agents."""
+def ties_to_people(i, people, indptr, indices, tie):
+    """Weight of all ties of agent i to residents, who are the first rows and so the first ties."""
     total = 0.0
-    for e in range(indptr[i], indptr[i + 1]):
-        j = np.uint32(indices[e])
-        total += tie[e] if active[j] and not paid[j] else 0.0
+    for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+        if indices[e] >= people:
+            break
+        total += tie[e]
     return total
 
 
@@ -150,8 +151,7 @@ def mobilize(
     lift,
     tire,
     tiring,
-    active,
-    paid,
+    people,
     consciousness,
     agency,
     threshold,
@@ -165,38 +165,38 @@ def mobilize(
 ):
     """Four rounds of the threshold model (fewer where one changes nothing), then fatigue.
 
-    ``lift`` is what full consciousness and agency take off a threshold; ``all_ties`` and ``acting`` are scratch: the
+    ``people`` residents, the first rows, may act, and those tied to them know only of them. ``lift`` is what full consciousness and agency take off a threshold; ``all_ties`` and ``acting`` are scratch: the
     weights of one's ties to people, and to people who act.
     """
-    n = active.size
+    n = mobilized.size
     many, end = n >= MANY, np.uint64(indices.size - 1)
     for i in range(n):
         all_ties[i] = -1.0  # not added up yet; it is where nobody whom one knows acts, or one acts anyway
     for _ in range(4):
         for i in range(n):
             acting[i] = 0.0
-        for i in range(n):
-            if mobilized[i] and active[i] and not paid[i]:
+        for i in range(people):
+            if mobilized[i]:
                 for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
                     if many:
                         prefetch(acting, np.uint32(indices[min(e + AHEAD, end)]))
                     acting[np.uint32(indices[e])] += tie[e]
         changed = False
-        for i in range(n):
+        for i in range(people):
             acts = False
-            if active[i] and not paid[i] and gain > 0.0:
+            if gain > 0.0:
                 needed = threshold[i] + tire * fatigue[i] - gain * lift * consciousness[i] * agency[i]
                 share = 0.0
                 if acting[i] > 0.0 and needed - 1e-12 > 0.0:
                     if all_ties[i] < 0.0:
-                        all_ties[i] = ties_to_people(i, active, paid, indptr, indices, tie)
+                        all_ties[i] = ties_to_people(i, people, indptr, indices, tie)
                     share = acting[i] / all_ties[i] if all_ties[i] > 0.0 else 0.0
                 acts = share >= needed - 1e-12
             changed = changed or acts != mobilized[i]
             mobilized[i] = acts
         if not changed:
             break
-    for i in range(active.size):
+    for i in range(n):
         fatigue[i] = min(1.0, fatigue[i] + tiring) if mobilized[i] else 0.96 * fatigue[i]
 
 
@@ -301,7 +301,7 @@ def organize(
     lift = rules.coefficients_lift * saturating(strength, 0.6)
     mobilize(
         rules.mechanisms_mobilization, lift, rules.mechanisms_fatigue, rules.coefficients_tiring,
-        active, paid, consciousness, agency, threshold, fatigue, mobilized, score, pool, indptr, indices, tie,
+        int(c.residents), consciousness, agency, threshold, fatigue, mobilized, score, pool, indptr, indices, tie,
     )  # fmt: skip
     acting = 0.0
     for i in range(n):
