@@ -198,7 +198,7 @@ def test_mobilization_ends_at_the_first_crossing(needed):
     n = 10
     ties = complete(n)
     thresholds = np.array(needed) / (n - 1)
-    mobilized, scratch = np.zeros(n, np.bool_), [np.empty(n), np.empty(n)]
+    mobilized, scratch = np.zeros(n, np.bool_), [np.empty(n), np.empty(n), np.zeros(n, np.bool_)]
     none = np.zeros(n)
     for _ in range(5):
         mobilize(1.0, 0.0, 0.0, 0.0, n, none, none, thresholds, none.copy(), mobilized, *scratch, *ties)

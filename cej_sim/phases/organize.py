@@ -145,6 +145,19 @@ def ties_to_people(i, people, indptr, indices, tie):
     return total
 
 
+ROUNDS = 4
+
+
+@kernel(inline=True)
+def stir(i, way, acting, indptr, indices, tie):
+    """Add agent i's ties (``way`` 1) to what acts on whom it is tied to, or take them away (-1)."""
+    many, end = acting.size >= MANY, np.uint64(indices.size - 1)
+    for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+        if many:
+            prefetch(acting, np.uint32(indices[min(e + AHEAD, end)]))
+        acting[np.uint32(indices[e])] += way * tie[e]
+
+
 @kernel
 def mobilize(
     gain,
@@ -159,28 +172,26 @@ def mobilize(
     mobilized,
     all_ties,
     acting,
+    turned,
     indptr,
     indices,
     tie,
 ):
     """Four rounds of the threshold model (fewer where one changes nothing), then fatigue.
 
-    ``people`` residents, the first rows, may act, and those tied to them know only of them. ``lift`` is what full consciousness and agency take off a threshold; ``all_ties`` and ``acting`` are scratch: the
-    weights of one's ties to people, and to people who act.
+    ``people`` residents, the first rows, may act, and those tied to them know only of them. ``lift`` is what full
+    consciousness and agency take off a threshold. Scratch are ``all_ties`` and ``acting``, the weights of one's ties to
+    people and to people who act, and ``turned``, whether one began or ceased to act: the rounds after the first add and
+    take away only the ties of those.
     """
     n = mobilized.size
-    many, end = n >= MANY, np.uint64(indices.size - 1)
     for i in range(n):
         all_ties[i] = -1.0  # not added up yet; it is where nobody whom one knows acts, or one acts anyway
-    for _ in range(4):
-        for i in range(n):
-            acting[i] = 0.0
-        for i in range(people):
-            if mobilized[i]:
-                for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-                    if many:
-                        prefetch(acting, np.uint32(indices[min(e + AHEAD, end)]))
-                    acting[np.uint32(indices[e])] += tie[e]
+        acting[i] = 0.0
+    for i in range(people):
+        if mobilized[i]:
+            stir(i, 1.0, acting, indptr, indices, tie)
+    for again in range(ROUNDS - 1, -1, -1):
         changed = False
         for i in range(people):
             acts = False
@@ -192,10 +203,14 @@ def mobilize(
                         all_ties[i] = ties_to_people(i, people, indptr, indices, tie)
                     share = acting[i] / all_ties[i] if all_ties[i] > 0.0 else 0.0
                 acts = share >= needed - 1e-12
-            changed = changed or acts != mobilized[i]
+            turned[i] = acts != mobilized[i]
+            changed = changed or turned[i]
             mobilized[i] = acts
-        if not changed:
+        if not (changed and again):
             break
+        for i in range(people):
+            if turned[i]:
+                stir(i, 1.0 if mobilized[i] else -1.0, acting, indptr, indices, tie)
     for i in range(n):
         fatigue[i] = min(1.0, fatigue[i] + tiring) if mobilized[i] else 0.96 * fatigue[i]
 
@@ -301,7 +316,8 @@ def organize(
     lift = rules.coefficients_lift * saturating(strength, 0.6)
     mobilize(
         rules.mechanisms_mobilization, lift, rules.mechanisms_fatigue, rules.coefficients_tiring,
-        int(c.residents), consciousness, agency, threshold, fatigue, mobilized, score, pool, indptr, indices, tie,
+        int(c.residents), consciousness, agency, threshold, fatigue, mobilized, score, pool, talked,
+        indptr, indices, tie,
     )  # fmt: skip
     acting = 0.0
     for i in range(n):
