@@ -106,7 +106,7 @@ def _entry(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column:
 
 
 def prefetch(context: Any, array: Any, row: Any) -> tuple[Any, Writer]:
-    """LLVM's prefetch: read, keep in all caches, data; one for each axis's 64 bytes."""
+    """LLVM's prefetch: read, bring near but not into the nearest cache, data; one for each axis's 64 bytes."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _address(context, builder, signature.args, *arguments)
@@ -115,7 +115,7 @@ def prefetch(context: Any, array: Any, row: Any) -> tuple[Any, Writer]:
         )
         for line in range(signature.args[0].ndim):
             address = builder.inttoptr(builder.add(place, _WIDE(64 * line)), _BYTE.as_pointer())
-            builder.call(hint, [address, _SMALL(0), _SMALL(3), _SMALL(1)])
+            builder.call(hint, [address, _SMALL(0), _SMALL(2), _SMALL(1)])
         return context.get_dummy_value()
 
     return types.void(array, row), write

@@ -78,7 +78,7 @@ INERTIA = 0.6
 #: where its ideas began. With six issues a row has 128 bytes, two lines of the processor's memory.
 AT_MEETING, ELSEWHERE, ORIGIN = range(3)
 #: So many ties ahead the memory of whom one listens to is asked for.
-AHEAD = np.uint64(32)
+AHEAD = np.uint64(64)
 #: From so many agents on their memory is asked for ahead; that of fewer is near anyway.
 MANY = 10_000
 

@@ -303,7 +303,7 @@ def growth(repeats: int, largest: int) -> tuple[list[dict[str, float]], float]:
     """Time of some months against size, and the exponent of a straight line in logarithms."""
     rows = []
     for agents in (n for n in (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000) if n <= largest):
-        scenario, months = sized(agents), 12 if agents < 100_000 else 3
+        scenario, months = sized(agents), 12
         state = populate(scenario, int(KEY))
         took = [fused(scenario, months) for _ in range(repeats if agents < 30_000 else 2)]
         rows.append({"agents": state.kind.size, "ties": state.indices.size, "seconds": statistics.median(took)})
