@@ -63,6 +63,20 @@ def test_eight_at_once_are_eight_one_by_one(
     assert bits(np.where(nothing, 0.0, out)) == bits(np.where(nothing, 0.0, wanted))
 
 
+@pytest.mark.parametrize(
+    "array", [np.zeros(9), np.zeros((9, 9)).T, np.zeros((2, 9), np.float32)], ids=["vector", "across", "half as exact"]
+)
+def test_eights_are_of_contiguous_matrices_of_floats_only(array: np.ndarray):
+    """Numba refuses anything else instead of reading what lies beside it."""
+
+    @numba.njit
+    def read(array: np.ndarray, out: np.ndarray) -> None:
+        put(out, 0, 0, eight(array, 0, 0))
+
+    with pytest.raises(numba.TypingError, match="eight"):
+        read(array, np.zeros((1, 8)))
+
+
 def test_asking_ahead_changes_nothing():
     """Also at the last row, and in plain Python."""
 

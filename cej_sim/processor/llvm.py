@@ -1,7 +1,7 @@
-"""How ``processor`` is written in LLVM's language: a type for eight numbers, its arithmetic, and three instructions.
+"""The instructions in the language of the compiler: a type of eight numbers, its arithmetic, and what is called.
 
-Imported when numba compiles the first kernel that uses them. LLVM makes of eight numbers what the processor has: one
-operation of 512 bits, two of 256 or four of 128. None may be fused or reordered, as numba does not allow it.
+Needs numba, so it is imported when a kernel is compiled. LLVM makes of an operation on eight numbers what the processor
+has: one of 512 bits, two of 256 or four of 128. It may not fuse or reorder any, because numba does not allow it to.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 from numba.core.cgutils import unpack_tuple
-from numba.core.datamodel.models import PrimitiveModel
-from numba.core.datamodel.registry import register_default
-from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import lower_builtin, models, register_model
 
 from cej_sim.processor import EIGHT
 
@@ -37,8 +35,8 @@ EIGHT_FLOATS = Eight()
 Writer = Callable[[Any, Any, Any, Any], Any]
 
 
-@register_default(Eight)
-class _EightModel(PrimitiveModel):  # type: ignore[misc]
+@register_model(Eight)
+class _EightModel(models.PrimitiveModel):
     """Eight floats are one value of LLVM's."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
@@ -57,7 +55,7 @@ def _arithmetic(operation: Callable[..., Any], write: str) -> None:
     """Let kernels use an operator between eights and between a number and eights."""
     pairs = [(EIGHT_FLOATS, EIGHT_FLOATS), (types.float64, EIGHT_FLOATS), (EIGHT_FLOATS, types.float64)]
 
-    class Template(ConcreteTemplate):  # type: ignore[misc]
+    class Template(ConcreteTemplate):
         """The types of the operator."""
 
         key = operation
@@ -66,7 +64,7 @@ def _arithmetic(operation: Callable[..., Any], write: str) -> None:
     infer_global(operation)(Template)
     for pair in pairs:
 
-        @lower_builtin(operation, *pair)  # type: ignore[untyped-decorator]
+        @lower_builtin(operation, *pair)
         def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sides = [
                 value if kind == EIGHT_FLOATS else _spread(builder, value)
@@ -84,23 +82,16 @@ for _operation, _write in (
     _arithmetic(_operation, _write)
 
 
-def _address(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column: Any = None) -> Any:
-    """Where a row of an array begins, or its entry in a column, as a number of 64 bits."""
-    found = context.make_array(kinds[0])(context, builder, array)
-    strides = unpack_tuple(builder, found.strides)
-    place = builder.ptrtoint(found.data, _WIDE)
-    for kind, at, stride in zip(kinds[1:], (row, column), strides, strict=False):
-        if at is not None:
-            place = builder.add(place, builder.mul(context.cast(builder, at, kind, types.int64), stride))
-    return place
+def _is_matrix(array: Any) -> bool:
+    """Whether it is a contiguous matrix of floats, the only thing that eights are read from."""
+    return isinstance(array, types.Array) and (array.ndim, array.layout, array.dtype) == (2, "C", types.float64)
 
 
-def _entry(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column: Any) -> Any:
+def _place(context: Any, builder: Any, kinds: Any, array: Any, row: Any, column: Any) -> Any:
     """A pointer to eight numbers within a contiguous matrix."""
     found = context.make_array(kinds[0])(context, builder, array)
     _, width = unpack_tuple(builder, found.shape)
-    row = context.cast(builder, row, kinds[1], types.int64)
-    column = context.cast(builder, column, kinds[2], types.int64)
+    row, column = (context.cast(builder, at, kind, types.int64) for at, kind in ((row, kinds[1]), (column, kinds[2])))
     first = builder.gep(found.data, [builder.add(builder.mul(row, width), column)])
     return builder.bitcast(first, _NUMBERS.as_pointer())
 
@@ -109,11 +100,15 @@ def prefetch(context: Any, array: Any, row: Any) -> tuple[Any, Writer]:
     """LLVM's prefetch: read, bring near but not into the nearest cache, data; one for each axis's 64 bytes."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _address(context, builder, signature.args, *arguments)
+        kind, at = signature.args
+        found = context.make_array(kind)(context, builder, arguments[0])
+        (stride, *_) = unpack_tuple(builder, found.strides)
+        row = context.cast(builder, arguments[1], at, types.int64)
+        place = builder.add(builder.ptrtoint(found.data, _WIDE), builder.mul(row, stride))
         hint = builder.module.declare_intrinsic(
             "llvm.prefetch", [_BYTE.as_pointer()], ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), *[_SMALL] * 3])
         )
-        for line in range(signature.args[0].ndim):
+        for line in range(kind.ndim):
             address = builder.inttoptr(builder.add(place, _WIDE(64 * line)), _BYTE.as_pointer())
             builder.call(hint, [address, _SMALL(0), _SMALL(2), _SMALL(1)])
         return context.get_dummy_value()
@@ -121,21 +116,25 @@ def prefetch(context: Any, array: Any, row: Any) -> tuple[Any, Writer]:
     return types.void(array, row), write
 
 
-def eight(context: Any, array: Any, row: Any, column: Any) -> tuple[Any, Writer]:
-    """Read eight numbers."""
+def eight(context: Any, array: Any, row: Any, column: Any) -> tuple[Any, Writer] | None:
+    """Read eight numbers; of anything but a matrix, numba says that there is no such function."""
+    if not _is_matrix(array):
+        return None
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_entry(context, builder, signature.args, *arguments), align=8)
+        return builder.load(_place(context, builder, signature.args, *arguments), align=8)
 
     return EIGHT_FLOATS(array, row, column), write
 
 
-def put(context: Any, array: Any, row: Any, column: Any, values: Any) -> tuple[Any, Writer]:
-    """Write eight numbers."""
+def put(context: Any, array: Any, row: Any, column: Any, values: Any) -> tuple[Any, Writer] | None:
+    """Write eight numbers, as ``eight`` reads them."""
+    if not _is_matrix(array):
+        return None
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *where, what = arguments
-        builder.store(what, _entry(context, builder, signature.args[:-1], *where), align=8)
+        builder.store(what, _place(context, builder, signature.args[:-1], *where), align=8)
         return context.get_dummy_value()
 
     return types.void(array, row, column, EIGHT_FLOATS), write

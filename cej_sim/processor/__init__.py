@@ -1,16 +1,18 @@
-"""What kernels ask of the processor directly: eight numbers at once, and memory before it is needed.
+"""What kernels ask of the processor directly: eight numbers at once, memory before it is needed, arrays on loan.
 
-A decision vector has eight entries or more. ``eight`` reads eight that lie side by side, ``+``, ``-`` and ``*`` work on
-all of them at once, ``put`` writes them back. Each number gets the very operations it would get alone, in the same
-order, so that results are the same in every bit on every processor; only the time differs. Where an array's width is no
-multiple of eight, the last eight overlap those before::
+``eight`` reads eight numbers that lie side by side in a row, ``+``, ``-`` and ``*`` work on all of them at once, and
+``put`` writes them. Each number gets the very operations it would get alone, in the same order, so that results are the
+same in every bit on every processor; only the time differs. A row of eight or more is covered from its start in steps
+of eight, the last eight reaching back so as to end with it::
 
     for column in range(0, width, EIGHT):
-        at = np.uint32(min(column, width - EIGHT))
-        put(x, i, at, 0.5 * eight(x, i, at))        # wrong: reads what it wrote; read from elsewhere than one writes
+        at = min(column, width - EIGHT)
+        put(twice, i, at, 2.0 * eight(x, i, at))
 
-Kernels call these as functions; numba is met, in ``processor_types``, when the first such kernel is compiled. In plain
-Python they do the same with slices of numpy arrays.
+The last eight may cover what was written before: write into another row than is read, or read it first.
+
+Kernels call these like functions. What they are in the language of the compiler stands in ``llvm.py``, which is loaded
+when the first kernel that calls one is compiled. In plain Python they do the same to numpy's arrays.
 """
 
 from __future__ import annotations
@@ -44,10 +46,10 @@ class Instruction:
         from numba.core import types
         from numba.core.typing.templates import make_intrinsic_template
 
-        from cej_sim import processor_types
+        from cej_sim.processor import llvm
 
         name = self._plain.__name__
-        return types.Function(make_intrinsic_template(self, getattr(processor_types, name), name))
+        return types.Function(make_intrinsic_template(self, getattr(llvm, name), name))
 
 
 @Instruction
