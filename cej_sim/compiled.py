@@ -134,11 +134,13 @@ class Kernel:
     A function that only compiled code calls does without the wrapper that Python would need, and compiles faster.
     """
 
-    def __init__(self, function: Callable[..., object], signature: str | None, python: bool, inline: bool) -> None:
+    def __init__(
+        self, function: Callable[..., object], signatures: tuple[str, ...], python: bool, inline: bool
+    ) -> None:
         """Keep the function and how to compile it."""
         update_wrapper(self, function)
         self.py_func = function
-        self._signature, self._python, self._inline = signature, python, inline
+        self._signatures, self._python, self._inline = signatures, python, inline
         self._made: Any = None
 
     def dispatcher(self) -> Any:
@@ -163,8 +165,9 @@ class Kernel:
                             },
                         )
                         made.enable_caching()
-                        if self._signature:
-                            made.compile(self._signature)
+                        for signature in self._signatures:
+                            made.compile(signature)
+                        if self._signatures:
                             made.disable_compile()
                     finally:
                         config.CACHE_DIR = before
@@ -193,22 +196,28 @@ class Kernel:
 
 
 def kernel(
-    function: Function | None = None, *, signature: str | None = None, python: bool = False, inline: bool = False
+    function: Function | None = None,
+    *,
+    signature: str | tuple[str, ...] = (),
+    python: bool = False,
+    inline: bool = False,
 ) -> Function:
     """Compile a kernel: no fast-math, no Python objects, releases the interpreter lock, cached on disk.
 
     Args:
         function: The function to compile.
-        signature: Its types, where many callers with differing ones would otherwise have it compiled many times over.
+        signature: Its types (several: whichever are needed), where many callers with differing ones would otherwise
+            have it compiled many times over.
         python: Whether Python calls it too (see ``entry``).
         inline: Whether its code is written into its callers. It is where it is called for each agent: a call hands over
             each array by seven numbers and counts who refers to it, which takes longer than many a rule.
     """
     if function is None:
         return cast(Function, lambda chosen: kernel(chosen, signature=signature, python=python, inline=inline))
-    return function if interpreted() else cast(Function, Kernel(function, signature, python, inline))
+    signatures = (signature,) if isinstance(signature, str) else signature
+    return function if interpreted() else cast(Function, Kernel(function, signatures, python, inline))
 
 
-def entry(function: Function | None = None, *, signature: str | None = None) -> Function:
+def entry(function: Function | None = None, *, signature: str | tuple[str, ...] = ()) -> Function:
     """Compile a kernel that Python calls too."""
     return kernel(function, signature=signature, python=True)

@@ -79,9 +79,9 @@ def uniform(key, who, month, stream):
     return (np.float64(a >> _5) * _2_26 + np.float64(b >> _6)) / _2_53
 
 
-@entry(signature="void(uint64, uint32[::1], int64, int64, float64[::1])")
+@entry(signature=tuple(f"void(uint64, {who}[::1], int64, int64, float64[::1])" for who in ("uint32", "int64")))
 def fill(key, who, month, stream, out):
-    """The uniform number of each identity in ``who`` (n,) uint32, into ``out`` (n,), both contiguous.
+    """The uniform number of each identity in ``who`` (n,), uint32 or int64, into ``out`` (n,), both contiguous.
 
     The same numbers as ``uniform``, with the block written out in the loop: then several are made at a time, and a
     number takes a fifth of the time. Where many are asked, ask for all.
