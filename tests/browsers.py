@@ -19,6 +19,8 @@ import pytest
 
 #: Set where a browser must be there: then its absence is a failure, and not a skipped test.
 REQUIRED = "CEJ_SIM_BROWSER"
+#: How long a page may take to come to what is expected of it, in milliseconds: it may share its processor with others.
+PATIENCE = 60_000
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
 
@@ -111,6 +113,25 @@ def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, s
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def expect(found: Any) -> Any:
+    """What Playwright says of a part of a page, waiting until it holds.
+
+    Pages build themselves step by step. A test that looks once sees by chance one step or the next.
+    """
+    from playwright.sync_api import expect as claims
+
+    claims.set_options(timeout=PATIENCE)
+    return claims(found)
+
+
+def becomes(page: Any, expression: str, value: object, why: str = "") -> None:
+    """Wait until a JavaScript expression (or function) has a value on a page."""
+    until = time.monotonic() + PATIENCE / 1000
+    while (found := page.evaluate(expression)) != value:
+        assert time.monotonic() < until, f"{why or expression}: {found!r} instead of {value!r}"
+        page.wait_for_timeout(30)
 
 
 def watched(page: object) -> list[str]:

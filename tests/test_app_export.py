@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import browsers
 import pytest
+from browsers import becomes, expect
 from sharing import once
 
 from cej_sim import cli
@@ -226,33 +227,33 @@ def test_every_step_can_be_walked_by_keyboard(opened):
     kinds = kinds_of(page)
     assert kinds == ["open", "ask", "look", "surprise", "talk", "look", "surprise", "talk", "end"]
     for kind in kinds:
-        assert page.evaluate("page.led.stage().kind") == kind
+        becomes(page, "page.led.stage().kind", kind)
         if kind == "ask":
             page.keyboard.press("PageDown")
             assert page.evaluate("page.led.stage().kind") == "ask", "it goes on before anybody has guessed"
             page.keyboard.press("b")
         page.keyboard.press("PageDown")
-    assert page.evaluate("page.led.stage().kind") == "end"
+    becomes(page, "page.led.stage().kind", "end")
     for kind in reversed(kinds[:-1]):
         page.keyboard.press("PageUp")
-        assert page.evaluate("page.led.stage().kind") == kind
+        becomes(page, "page.led.stage().kind", kind)
 
 
 @browsers.needed
 def test_nothing_is_shown_before_the_room_has_guessed(opened, made):
     page = opened()
     page.keyboard.press("PageDown")
-    assert page.locator(".cej-page-player").is_hidden()
+    expect(page.locator(".cej-page-player")).to_be_hidden()
     assert page.locator(".cej-page-player canvas").count() == 0
     visible = page.locator("#story").inner_text()
     assert "of 20" not in visible
-    assert page.get_by_role("button", name="Show what happened").is_disabled()
+    expect(page.get_by_role("button", name="Show what happened")).to_be_disabled()
     page.keyboard.press("a")
     page.get_by_role("button", name="Show what happened").click()
-    assert page.locator(".cej-page-player").is_visible()
+    expect(page.locator(".cej-page-player")).to_be_visible()
     page.wait_for_function("page.player() && page.player().month() === 12")
-    assert page.evaluate("page.player().view()") == "tables"
-    assert "Coalition A" in page.locator(".cej-page-player").inner_text()
+    becomes(page, "page.player().view()", "tables")
+    expect(page.locator(".cej-page-player")).to_contain_text("Coalition A")
     assert "Collective Impact" not in page.locator("#story").inner_text()
 
 
@@ -263,16 +264,16 @@ def test_votes_are_tapped_typed_and_taken_back(opened):
     page.get_by_role("button", name="One vote more for: Residents on the left").click(click_count=3)
     page.get_by_label("Votes for: Residents on the right").fill("12")
     page.get_by_role("button", name="One vote less for: Residents on the left").click()
-    assert page.evaluate("page.led.votes[0]") == [2, 12]
+    becomes(page, "page.led.votes[0]", [2, 12])
     page.get_by_role("heading", name="First").click()
     page.keyboard.press("Shift+B")
     page.keyboard.press("A")
-    assert page.evaluate("page.led.votes[0]") == [3, 11]
+    becomes(page, "page.led.votes[0]", [3, 11])
     page.keyboard.press("PageDown")
     page.keyboard.press("PageDown")
-    outcome = page.locator(".cej-story-outcome").inner_text()
-    assert "You: 3" in outcome
-    assert "You: 11" in outcome
+    outcome = page.locator(".cej-story-outcome")
+    expect(outcome).to_contain_text("You: 3")
+    expect(outcome).to_contain_text("You: 11")
 
 
 @browsers.needed
@@ -283,10 +284,10 @@ def test_what_came_out_stands_beside_the_guesses(opened, made):
     page.keyboard.press("a")
     page.keyboard.press("PageDown")
     page.keyboard.press("PageDown")
-    text = page.locator("#story .cej-page-panel").inner_text()
-    assert f"More say in {tried['right'].times} of 20 runs." in text
-    assert f"Model: {tried['left'].times} of 20" in text
-    assert f"Model: {tried['right'].times} of 20" in text
+    panel = page.locator("#story .cej-page-panel")
+    expect(panel).to_contain_text(f"More say in {tried['right'].times} of 20 runs.")
+    expect(panel).to_contain_text(f"Model: {tried['left'].times} of 20")
+    expect(panel).to_contain_text(f"Model: {tried['right'].times} of 20")
 
 
 @browsers.needed
@@ -294,26 +295,25 @@ def test_a_step_sets_view_months_and_charts(opened):
     page = opened()
     page.evaluate("page.led.goto(5)")
     page.wait_for_function("page.player() && page.player().month() === 14")
-    assert page.evaluate("page.player().view()") == "curves"
-    assert page.evaluate("page.player().show.sides.length") == 1
-    assert page.evaluate("document.querySelector('.cej-view-curves select').value") == "trust"
-    text = page.locator(".cej-page-player").inner_text()
-    assert "Community-led" in text
+    becomes(page, "page.player().view()", "curves")
+    becomes(page, "page.player().show.sides.length", 1)
+    becomes(page, "document.querySelector('.cej-view-curves select').value", "trust")
+    expect(page.locator(".cej-page-player")).to_contain_text("Community-led")
 
 
 @browsers.needed
 def test_the_other_pages_open_and_the_story_waits(opened):
     page = opened()
     page.get_by_role("button", name="Facilitator's sheet").click()
-    assert page.get_by_role("heading", name="Step by step").is_visible()
-    assert page.locator("#story").is_hidden()
+    expect(page.get_by_role("heading", name="Step by step")).to_be_visible()
+    expect(page.locator("#story")).to_be_hidden()
     page.keyboard.press("PageDown")
     assert page.evaluate("page.led.stage().kind") == "open"
     page.get_by_role("button", name="Why believe it?").click()
-    assert page.get_by_role("heading", name="What it cannot tell you").is_visible()
+    expect(page.get_by_role("heading", name="What it cannot tell you")).to_be_visible()
     page.get_by_role("button", name="Story", exact=True).click()
     page.keyboard.press("PageDown")
-    assert page.evaluate("page.led.stage().kind") == "ask"
+    becomes(page, "page.led.stage().kind", "ask")
 
 
 @browsers.needed
@@ -326,7 +326,7 @@ def test_it_fits_the_screen(opened, width, height):
     for place, kind in enumerate(kinds_of(page)):
         page.evaluate("n => page.led.goto(n)", place)
         page.wait_for_timeout(60)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, kind
+        becomes(page, f"document.documentElement.scrollWidth <= {width}", True, kind)
         button = page.locator(".cej-story-foot button:visible").first.bounding_box()
         assert button["x"] >= 0
         assert button["y"] + button["height"] <= height + 1, kind
@@ -339,9 +339,9 @@ def test_the_sheet_prints_on_a_page_or_two(opened, tmp_path):
     pages = len(re.findall(rb"/Type\s*/Page[^s]", (tmp_path / "sheet.pdf").read_bytes()))
     assert 1 <= pages <= 2
     page.emulate_media(media="print")
-    assert page.locator("#sheet").is_visible()
-    assert page.locator("#story").is_hidden()
-    assert page.locator("#believe").is_hidden()
+    expect(page.locator("#sheet")).to_be_visible()
+    expect(page.locator("#story")).to_be_hidden()
+    expect(page.locator("#believe")).to_be_hidden()
 
 
 @browsers.needed
@@ -349,8 +349,8 @@ def test_without_scripts_the_sheet_is_there(browser, made):
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
     page.goto(made[1].path.as_uri())
-    assert page.get_by_text("needs JavaScript").is_visible()
-    assert page.get_by_role("heading", name="Step by step").is_visible()
+    expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    expect(page.get_by_role("heading", name="Step by step")).to_be_visible()
     context.close()
 
 
@@ -393,12 +393,12 @@ def test_shipped_stories_become_pages(shipped, opened, tmp_path):
     assert written.size < 5_000_000
     page = opened(written.path)
     for kind in kinds_of(page):
-        assert page.evaluate("page.led.stage().kind") == kind
+        becomes(page, "page.led.stage().kind", kind)
         if kind == "ask":
             page.keyboard.press("a")
         page.wait_for_timeout(100)
         if kind in ("look", "surprise", "talk"):
-            assert page.locator(".cej-page-player").is_visible()
+            expect(page.locator(".cej-page-player")).to_be_visible()
         for _ in range(8):  # a page of text, then the next stage
             page.keyboard.press("PageDown")
             if page.evaluate("page.led.stage().kind") != kind:

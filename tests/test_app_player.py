@@ -13,6 +13,7 @@ from typing import Any
 import browsers
 import numpy as np
 import pytest
+from browsers import becomes, expect
 from ruamel.yaml import YAML
 
 from cej_sim.app import front, history
@@ -130,30 +131,30 @@ def test_the_keyboard_does_everything(opened):
     ):  # fmt: skip
         for key in keys:
             page.keyboard.press(key)
-        assert page.evaluate(month) == expected
+        becomes(page, month, expected)
     for place, view in enumerate(VIEWS, start=1):
         page.keyboard.press(str(place))
-        assert page.evaluate("player.view()") == view
-        assert page.locator(".cej-tab[aria-current]").inner_text() == TEXTS[f"player.view.{view}"]
+        becomes(page, "player.view()", view)
+        expect(page.locator(".cej-tab[aria-current]")).to_have_text(TEXTS[f"player.view.{view}"])
     page.keyboard.press("1")
     page.keyboard.press("Space")
-    assert page.evaluate("player.playing()")
+    becomes(page, "player.playing()", True)
     page.keyboard.press("k")
-    assert not page.evaluate("player.playing()")
+    becomes(page, "player.playing()", False)
     page.keyboard.press("?")
-    assert page.locator("dialog.cej-help").is_visible()
+    expect(page.locator("dialog.cej-help")).to_be_visible()
     page.keyboard.press("Escape")
-    assert not page.locator("dialog.cej-help").is_visible()
+    expect(page.locator("dialog.cej-help")).to_be_hidden()
     page.keyboard.press("End")
     page.keyboard.press("n")
     card = page.locator(".cej-card")
-    assert card.is_visible()
+    expect(card).to_be_visible()
     loudest = page.evaluate("""() => { const s = player.show.sides[0], at = player.month() * s.count;
         let best = 0; for (let i = 0; i < s.count; i++) if (s.month.say[at + i] > s.month.say[at + best]) best = i;
         return player.agentName(0, best) }""")
-    assert loudest in card.inner_text()
+    expect(card).to_contain_text(loudest)
     page.keyboard.press("Escape")
-    assert not card.is_visible()
+    expect(card).to_be_hidden()
 
 
 @pytest.mark.slow
@@ -163,15 +164,11 @@ def test_a_field_and_a_slider_keep_their_keys(opened):
         "(() => { const f = document.createElement('input'); f.id = 'f'; player.root.append(f); f.focus(); })()"
     )
     page.keyboard.type("1 k?")
-    assert page.evaluate("[document.getElementById('f').value, player.view(), player.playing()]") == [
-        "1 k?",
-        "curves",
-        False,
-    ]
+    becomes(page, "[document.getElementById('f').value, player.view(), player.playing()]", ["1 k?", "curves", False])
     page.get_by_role("slider", name=TEXTS["player.month.label"]).focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("player.month()") == 2
+    becomes(page, "player.month()", 2)
 
 
 def test_chairs_cover_what_their_holders_say_and_none_touch(opened, show):
@@ -218,25 +215,25 @@ def test_what_is_read_aloud_is_what_was_computed(opened, show):
     page.evaluate("player.setView('difference')")
     frame(page)
     points = round(100 * show.difference()["mid"][24, AT["agenda_origin"]])
-    assert page.locator(".cej-value b").first.inner_text() == f"{points:+d} points".replace("-", "\u2212")
+    expect(page.locator(".cej-value b").first).to_have_text(f"{points:+d} points".replace("-", "\u2212"))
 
 
 def test_events_lead_to_their_month(opened, show):
     page = opened(autoplay=False, view="log")
     entry = next(one for one in show.payload()["sides"][1]["log"] if one["tick"])
     page.locator(".cej-log").nth(1).locator("button").first.click()
-    assert page.evaluate("player.month()") == entry["month"]
+    becomes(page, "player.month()", entry["month"])
     page.evaluate("player.goto(0)")
     tick = page.locator(".cej-lane").nth(1).locator(".cej-tick").last
     month = int(re.match(r"Month (\d+)", tick.get_attribute("title"))[1])
     tick.click()
-    assert page.evaluate("player.month()") == month
+    becomes(page, "player.month()", month)
     page.keyboard.press("Home")
     page.keyboard.press(".")
     first = min(
         one["month"] for side in show.payload()["sides"] for one in side["log"] if one["tick"] and one["month"] > 0
     )
-    assert page.evaluate("player.month()") == first
+    becomes(page, "player.month()", first)
 
 
 @pytest.mark.slow
@@ -245,12 +242,12 @@ def test_a_new_payload_keeps_month_and_view_and_one_side_is_enough(opened, show)
     alone = json.dumps(history.show([B], seed=3, runs=2).payload())
     page.evaluate("text => player.setPayload(JSON.parse(text))", alone)
     frame(page)
-    assert page.evaluate("[player.month(), player.view()]") == [20, "curves"]
-    assert not page.locator('.cej-tab[data-view="difference"]').is_visible()
+    becomes(page, "[player.month(), player.view()]", [20, "curves"])
+    expect(page.locator('.cej-tab[data-view="difference"]')).to_be_hidden()
     page.evaluate("text => player.setPayload(JSON.parse(text))", json.dumps(show.payload()))
     page.evaluate("player.setView('network')")
     page.evaluate("text => player.setPayload(JSON.parse(text))", json.dumps(show.payload()))
-    assert page.evaluate("[player.month(), player.view()]") == [20, "network"]
+    becomes(page, "[player.month(), player.view()]", [20, "network"])
 
 
 def test_an_ended_coalition_is_shown_as_ended(opened, show):
@@ -267,7 +264,7 @@ def test_an_ended_coalition_is_shown_as_ended(opened, show):
     captions = page.locator(".cej-heads .cej-caption").all_inner_texts()
     assert captions[0] == "Ended in month 20 (lack of money); ended by now in 2 of 6 runs"
     assert captions[1].startswith("Month 25: ")
-    assert "coalition ended" in page.locator(".cej-lane").first.inner_text()
+    expect(page.locator(".cej-lane").first).to_contain_text("coalition ended")
 
 
 @pytest.mark.slow
@@ -304,9 +301,9 @@ def test_places_in_the_network_are_settled_and_the_same_on_both_sides(opened):
 def test_it_fits_a_telephone(opened, view):
     page = opened(width=390, height=844, autoplay=False, month=12, view=view)
     frame(page)
-    assert page.evaluate("player.root.scrollWidth") == 390
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    assert page.get_by_role("button", name=TEXTS["player.play"]).is_visible()
+    becomes(page, "player.root.scrollWidth", 390)
+    becomes(page, "document.documentElement.scrollWidth", 390)
+    expect(page.get_by_role("button", name=TEXTS["player.play"])).to_be_visible()
     size = page.locator(".cej-play").bounding_box()
     assert size["width"] >= 44
     assert size["height"] >= 44
@@ -320,7 +317,7 @@ def test_a_picture_can_be_had(opened):
     assert bytes(head) == b"\x89PNG\r\n\x1a\n"
     assert size > 20_000
     page.evaluate("player.destroy()")
-    assert page.locator(".cej-top").count() == 0
+    expect(page.locator(".cej-top")).to_have_count(0)
 
 
 def test_all_words_have_a_text_and_all_texts_are_used():
