@@ -320,9 +320,9 @@ def check_answer(content: bytes, folder: Path) -> bool:
     """What is said of a file, whatever is in it; returns whether it is a scenario."""
     file = folder / "damaged.yaml"
     file.write_bytes(content)
-    started = time.perf_counter()
+    started = time.process_time()
     found = reading.read(file)
-    assert time.perf_counter() - started < LONGEST
+    assert time.process_time() - started < LONGEST
     assert (found.scenario is None) == bool(found.problems)
     lines = content.count(b"\n") + content.count(b"\r") + content.count(b"\x85") + content.count(b"\xe2\x80\xa8") + 2
     for problem in found.problems:

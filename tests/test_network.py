@@ -1073,9 +1073,9 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory, suffix, where, leng
 def test_a_table_of_many_columns_is_read_in_time(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text(",".join(["source", "target", *(f"c{i}" for i in range(30_000))]) + "\nhub,clinic" + "," * 30_000)
-    began = time.perf_counter()
+    began = time.process_time()
     assert read_network(NetworkFile(path)).ids == ("hub", "clinic")
-    assert time.perf_counter() - began < 5.0  # a fraction of a second where nothing else is computed
+    assert time.process_time() - began < 5.0  # a fraction of a second
 
 
 @pytest.mark.parametrize("sign", ["\0", "\x1b", "\x7f"])

@@ -311,9 +311,9 @@ LONG = {
 def test_no_small_file_takes_long(folder, case):
     text, part = LONG[case]
     path = write(folder, text)
-    began = time.perf_counter()
+    began = time.process_time()
     problems = check(path)
-    assert time.perf_counter() - began < 6.0  # about a second where nothing else is computed
+    assert time.process_time() - began < 6.0  # about a second
     assert part in str(problems[0])
     assert all(len(str(problem)) < 1000 for problem in problems)
 
