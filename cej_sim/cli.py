@@ -1,7 +1,8 @@
 """The command line: every command reads what is asked, and reports all mistakes at once, a line each.
 
-Exit status: 0 done; 2 the input is wrong; 1 something failed; 130 stopped by Ctrl-C; 141 nobody reads. Heavy
-libraries are imported inside the commands that need them, so that ``--help`` and mistakes answer at once.
+Exit status: 0 done; 2 the input is wrong; 1 something failed; 130 stopped by Ctrl-C; 143 by the system or a cluster's
+scheduler, 129 by closing the terminal, both with the care of Ctrl-C; 141 nobody reads. Heavy libraries are imported
+inside the commands that need them, so that ``--help`` and mistakes answer at once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import os
 import re
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -820,6 +822,11 @@ def _predictions(result: Result) -> list[RenderableType]:
 # The door
 
 
+#: Signals that ask a program to end, which would do so without its clearing up: of the system or of a cluster's
+#: scheduler, and of a terminal that is closed.
+_ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 def main() -> None:
     """Run the command line and leave with its exit status."""
     # Loading libraries makes hundreds of thousands of objects that stay: looking through them again and again for what
@@ -830,7 +837,18 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="cej_sim.plain")
+    asked: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    for number in _ENDS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup`, say, has it ignored
+            signal.signal(number, end)
     answer = _status_unless_unread(sys.argv[1:])
+    if asked and answer == INTERRUPTED:
+        answer = 128 + asked[0]
     gc.freeze()  # nor at the end, which would take half a second: all of it goes with the process
     sys.exit(answer)
 

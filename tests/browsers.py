@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -103,7 +102,7 @@ def served(*arguments: str, folder: Path | None = None) -> Iterator[tuple[str, s
                 assert process.poll() is None, process.stdout.read()
                 time.sleep(0.1)
         yield address, process
-        assert process.poll() in (None, -signal.SIGTERM), (
+        assert process.poll() is None or process.returncode > 128, (  # a test asked it to end
             f"the server ended by itself ({process.returncode}): {process.stdout.read()}"
         )
     finally:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 
+import browsers
 import pytest
 
 pytest.importorskip("solara", reason="the app is an extra")
@@ -135,6 +137,19 @@ print("only what was said")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip().endswith("only what was said"), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_room_that_is_closed_leaves_nothing_behind(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with browsers.served(folder=tmp_path) as (_, process):
+        assert list(tmp_path.glob("cej_sim-app-*"))
+        number = getattr(signal, name)
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 class Socket:

@@ -94,6 +94,54 @@ def test_a_process_that_goes_away_ends_nothing() -> None:
     assert (process.returncode, out, err) == (0, "went on\n", "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_who_is_asked_to_end_clears_up_first(name: str) -> None:
+    process = in_a_process(
+        code="""
+        import time
+        from cej_sim import cli
+
+        def app(*_, **__):
+            try:
+                print("begun", flush=True)
+                time.sleep(60)
+            finally:
+                print("cleared up")
+
+        cli.app = app
+        cli.main()
+        """
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    number = getattr(signal, name)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (128 + number, "cleared up\n", "\nStopped.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal there")
+def test_a_program_that_is_to_outlive_its_terminal_does() -> None:
+    process = in_a_process(
+        code="""
+        import os, signal
+        from cej_sim import cli
+
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+
+        def app(*_, **__):
+            os.kill(os.getpid(), signal.SIGHUP)
+            print("went on")
+
+        cli.app = app
+        cli.main()
+        """
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "went on\n", "")
+
+
 # What works
 
 

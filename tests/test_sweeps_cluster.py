@@ -218,6 +218,24 @@ def test_a_worker_answers_with_a_part_or_a_refusal() -> None:
     assert cluster.answer(order._replace(engine="another")).refusal.startswith("has another version of cej_sim")
 
 
+def test_files_of_a_worker_lie_in_its_own_directory(dask: Cluster, tmp_path: Path) -> None:
+    """Which is cleared when the worker ends, however it does, and is where its computer has room."""
+    distributed = pytest.importorskip("distributed")
+    design = grid(5)
+    filled("out", design, [0])
+    order = cluster.Order("this", cluster._packed(Path("out"), design), store.engine(), [1], 1.0, computing.cheap)
+
+    def where() -> tuple[str, str]:
+        return distributed.get_worker().local_directory, cluster._unpacked(order.plan)[1].name
+
+    with distributed.Client(dask.address) as client:
+        its, ours = client.submit(where).result()
+        assert Path(ours).parent == Path(its)
+        assert Path(ours).is_dir()
+        client.run(cluster.dismiss, "this")
+        assert not Path(ours).exists()
+
+
 def test_a_scheduler_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr(cluster, "PATIENCE", 0.2)

@@ -176,11 +176,21 @@ class _Hands:
 _hands = _Hands()
 
 
+def _scratch() -> str | None:
+    """The directory that a worker of Dask has for such files, which is cleared even when the worker is killed."""
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:  # this is none
+        return None
+
+
 @functools.lru_cache(maxsize=4)
 def _unpacked(packed: bytes) -> tuple[Plan, tempfile.TemporaryDirectory[str]]:
     """The plan of a packed design, and a directory, there while it is used, with its network files and for parts."""
     content, files = pickle.loads(zlib.decompress(packed))
-    folder = tempfile.TemporaryDirectory(prefix="cej_sim-inputs-")
+    folder = tempfile.TemporaryDirectory(prefix="cej_sim-inputs-", dir=_scratch())
     for name in (store.ROWS, store.PROBES, store.INPUTS):
         (Path(folder.name) / name).mkdir()
     for name, found in files.items():
