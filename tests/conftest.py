@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 
+import hypothesis
 import pytest
 from sharing import Plainest, plainest_engine
 
 pytest.register_assert_rewrite("books", "browsers")
+
+# How long anything takes depends on what else the machine does; benchmarks measure it.
+hypothesis.settings.register_profile("timeless", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("timeless")
 
 # Shells start what runs in the background deaf to Ctrl-C, and programs inherit that. Programs under test must not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

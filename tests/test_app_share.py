@@ -56,7 +56,7 @@ SIDES = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(SIDES, min_size=1, max_size=2).map(tuple),
     st.integers(0, 2**53 - 1),

@@ -154,7 +154,7 @@ def test_what_the_reader_reads_the_schema_accepts(tmp_path):
     seen = []
 
     @given(any_scenario(months=24))
-    @settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck), database=None)
     def agree(scenario):
         data = as_data(scenario)
         path.write_text(json.dumps(data), encoding="utf-8")  # JSON is YAML
@@ -175,7 +175,7 @@ VALUES = st.one_of(
 
 
 @given(st.sampled_from(sorted(PARAMETERS)), VALUES)
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_single_values_are_judged_alike(path, value):
     """By the schema as by the declaration, where no budget comes in between."""
     text = "schema_version: 1\n" + "".join(f"{'  ' * i}{key}:\n" for i, key in enumerate(path.split(".")))

@@ -34,7 +34,6 @@ from cej_sim.state import INSTITUTION, ORGANIZER, State
 @given(scenario=any_scenario(months=18), seed=st.integers(0, 10**6))
 @settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
@@ -48,7 +47,6 @@ def test_books_under_any_rules(scenario, seed):
 @given(scenario=any_scenario(months=36, residents=100), seed=st.integers(0, 10**6))
 @settings(
     max_examples=500,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )

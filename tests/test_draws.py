@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -54,13 +54,11 @@ def test_published_answers(counter, key, expected):
 
 
 @given(st.tuples(words, words, words, words), st.tuples(words, words))
-@settings(deadline=None)
 def test_philox_as_defined(counter, key):
     assert block(counter, key) == philox_in_plain_integers(counter, key)
 
 
 @given(key=long_words, who=words, month=st.integers(0, 5000), stream=st.integers(0, 4000))
-@settings(deadline=None)
 def test_uniform_is_53_bits_of_one_block(key, who, month, stream):
     a, b, _, _ = philox_in_plain_integers((who, month, stream, 0), (key % 2**32, key >> 32))
     found = draws.uniform(np.uint64(key), who, month, stream)
@@ -69,7 +67,6 @@ def test_uniform_is_53_bits_of_one_block(key, who, month, stream):
 
 
 @given(seed=long_words, run=long_words)
-@settings(deadline=None)
 def test_run_key_is_64_bits_of_one_block(seed, run):
     a, b, _, _ = philox_in_plain_integers((run % 2**32, run >> 32, draws.RUNS, 0), (seed % 2**32, seed >> 32))
     assert int(draws.run_key(np.uint64(seed), np.uint64(run))) == a * 2**32 + b

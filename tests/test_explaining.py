@@ -27,7 +27,7 @@ from cej_sim.month import PHASE_NAMES, RULES
 from cej_sim.parameters import PRINCIPLES, Value
 from cej_sim.scenario import PARAMETERS, Event, Group, Issue, NetworkFile, Scenario
 
-NO_TIME_LIMIT = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+FEWER = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 def printed(what: RenderableType) -> str:
@@ -327,7 +327,7 @@ def test_shipped_scenarios_are_explained_phase_by_phase(name):
 
 
 @given(any_scenario(months=24))
-@NO_TIME_LIMIT
+@FEWER
 def test_any_scenario_can_be_explained(scenario):
     text = printed(render_explanation(scenario))
     assert all(len(line) <= 100 for line in text.splitlines())
@@ -466,7 +466,7 @@ def test_only_words_differ():
 
 @pytest.mark.slow
 @given(any_scenario(months=24), any_scenario(months=30))
-@NO_TIME_LIMIT
+@FEWER
 def test_every_differing_rule_is_named(a, b):
     assert differences(a, a) == {}
     found = rows(a, b)
@@ -480,7 +480,7 @@ def test_every_differing_rule_is_named(a, b):
 
 
 @given(st.sampled_from(sorted(reading.shipped())), st.sampled_from(sorted(reading.shipped())))
-@NO_TIME_LIMIT
+@FEWER
 def test_nothing_differs_exactly_where_the_numbers_must_be_equal(a, b):
     one, other = shipped(a), shipped(b)
     assert (differences(one, other) == {}) == (one.hash() == other.hash())

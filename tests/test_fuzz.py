@@ -200,7 +200,6 @@ def check_valid(draft: Draft, seed: int, folder: Path) -> None:
 
 #: No example is shrunk: a file that fails is short enough, and the search for a shorter one takes minutes.
 HOW = {
-    "deadline": None,
     "derandomize": True,
     "phases": (Phase.explicit, Phase.generate),
     "suppress_health_check": list(HealthCheck),

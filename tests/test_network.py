@@ -127,7 +127,7 @@ def tie_lists(draw):
 
 
 @given(tie_lists())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_hold_the_strongest_of_each_pair(case):
     n, ties = case
     expected = np.zeros((n, n))
@@ -1050,7 +1050,7 @@ SOUND_FILES = {
     what=st.text(max_size=8) | st.sampled_from(['"', "<", "&a;", "\0", "-1", "1e999", "[", ",", "\n", "a"]),
     weight=st.sampled_from([None, "contact", "weight"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_damaged_files_are_read_or_refused(tmp_path_factory, suffix, where, length, what, weight):
     """Whatever happens to a file: a sound network, or a line for each mistake."""
     text = SOUND_FILES[suffix]

@@ -46,7 +46,6 @@ FIXED = (
 )  # fmt: skip
 
 SETTINGS = settings(
-    deadline=None,
     derandomize=True,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),

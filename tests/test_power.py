@@ -157,7 +157,7 @@ def test_shapley_shubik_of_40_voters_to_the_last_digits(majority):
 
 @pytest.mark.parametrize("most_listed", [0, 20])
 @given(votes=games, majority=fractions_of_total)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_banzhaf_as_listed_by_hand(most_listed, votes, majority):
     quota = max(1, math.ceil(sum(votes) * majority))
     swings = swings_by_listing(votes, quota)
@@ -168,7 +168,7 @@ def test_banzhaf_as_listed_by_hand(most_listed, votes, majority):
 
 @pytest.mark.parametrize("most_listed", [0, 20])
 @given(votes=games.filter(lambda votes: len(votes) <= 6), majority=fractions_of_total)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_shapley_shubik_as_ordered_by_hand(most_listed, votes, majority):
     quota = max(1, math.ceil(sum(votes) * majority))
     pivots = pivots_by_ordering(votes, quota)
@@ -178,7 +178,7 @@ def test_shapley_shubik_as_ordered_by_hand(most_listed, votes, majority):
 
 
 @given(votes=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=7), majority=fractions_of_total)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_votes_that_share_no_unit(votes, majority):
     quota = sum(votes) * majority
     assume(quota > 1e-6)
@@ -294,7 +294,7 @@ def test_equal_attention_gives_power_by_degree_plus_one():
 
 
 @given(weights=influences(), data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_friedkin_johnsen_repeated_until_it_settles(weights, data):
     n = len(weights)
     share = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.2, 0.7, 0.9]), min_size=n, max_size=n)))
@@ -304,7 +304,7 @@ def test_friedkin_johnsen_repeated_until_it_settles(weights, data):
 
 
 @given(weights=influences(), data=st.data())
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_full_susceptibility_is_the_limit_and_the_mean_over_time(weights, data):
     n = len(weights)
     share = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 1.0]), min_size=n, max_size=n)))
@@ -366,7 +366,6 @@ def test_gini_of_known_lists():
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30).filter(lambda x: max(x) > 1e-3), st.floats(1e-6, 1e6))
-@settings(deadline=None)
 def test_gini_is_the_mean_difference_in_any_unit(values, unit):
     x = np.array(values)
     expected = np.abs(x[:, None] - x).mean() / (2 * x.mean())

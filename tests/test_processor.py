@@ -77,6 +77,41 @@ def test_eights_are_of_contiguous_matrices_of_floats_only(array: np.ndarray):
         read(array, np.zeros((1, 8)))
 
 
+def test_nothing_is_written_to_what_is_only_to_be_read():
+    """Neither into a constant of Python nor into a file, whose memory ends a program that writes there."""
+
+    def write(out: np.ndarray, x: np.ndarray) -> None:
+        put(out, 0, 0, eight(x, 0, 0))
+
+    constant = bytes(64)
+    out, x = np.frombuffer(constant).reshape(1, 8), np.ones((1, 8))
+    with pytest.raises(ValueError, match="read-only"):
+        write(out, x)
+    with pytest.raises(numba.TypingError, match="put"):
+        numba.njit(write)(out, x)
+    assert constant == bytes(64)
+    x.flags.writeable = False  # what is only read may be
+    out = np.zeros((1, 8))
+    numba.njit(write)(out, x)
+    assert out.tolist() == x.tolist()
+
+
+def share(out: np.ndarray, x: np.ndarray) -> None:
+    """Two names of one eight."""
+    first = eight(x, 0, 0)
+    second = first
+    second += first
+    put(out, 0, 0, first)
+    put(out, 1, 0, second)
+
+
+@pytest.mark.parametrize("do", [share, numba.njit(share)], ids=["plain", "compiled"])
+def test_adding_to_an_eight_leaves_its_other_names_alone(do: Callable[..., None]):
+    x, out = np.arange(8.0).reshape(1, 8), np.zeros((2, 8))
+    do(out, x)
+    assert out.tolist() == [x[0].tolist(), (2.0 * x[0]).tolist()]
+
+
 def test_asking_ahead_changes_nothing():
     """Also at the last row, and in plain Python."""
 

@@ -693,7 +693,7 @@ def behaves(path):
 
 
 @given(broken_text())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_raises_anything_but_a_scenario_error(folder, text):
     path = folder / "case.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -702,7 +702,7 @@ def test_no_text_raises_anything_but_a_scenario_error(folder, text):
 
 @pytest.mark.slow
 @given(broken_text())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_none_of_many_texts_raises_anything_but_a_scenario_error(folder, text):
     path = folder / "case.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -710,7 +710,7 @@ def test_none_of_many_texts_raises_anything_but_a_scenario_error(folder, text):
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bytes_raise_anything_but_a_scenario_error(folder, content):
     path = folder / "case.yaml"
     path.write_bytes(content)

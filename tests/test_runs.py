@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -671,6 +672,43 @@ def test_a_generic_processor_gives_the_same_bits(plainest: Plainest, tmp_path: P
     for environment in (here, plainest.environment):
         file = tmp_path / f"{len(frames)}.pickle"
         subprocess.run([sys.executable, "-c", code, str(file), str(Path(__file__).parent)], env=environment, check=True)
+        frames.append(pd.read_pickle(file))
+    assert_same(*frames)
+
+
+PLAIN = """
+import sys
+from dataclasses import replace
+import pandas as pd
+import cej_sim as cej
+from cej_sim.reading import shipped
+worlds = [replace(cej.load(name), months=14) for name in shipped()]
+worlds = [one.with_values({"community.residents": 30}) for one in worlds if one.network_file is None]
+assert len(worlds) > 15
+worlds.append(cej.load(sys.argv[1]))
+pd.concat([cej.simulate(one, runs=1, seed=3).monthly for one in worlds]).to_pickle(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_plain_python_gives_the_same_bits(tmp_path: Path) -> None:
+    """What is compiled is what the source says, also where nobody has a tie."""
+    graph = nx.empty_graph(0)
+    kinds = {"resident": 2, "institution": 1, "backbone": 1, "organizer": 4}
+    for kind, number in kinds.items():
+        graph.add_nodes_from((f"{kind}{i}" for i in range(number)), kind=kind)
+    nx.write_graphml(graph, tmp_path / "apart.graphml")
+    (tmp_path / "apart.yaml").write_text(
+        "schema_version: 1\nextends: community_led\nname: apart\nmonths: 14\n"
+        "community: {residents: 2, organizers: 0, tables: 1, neighborhoods: 1}\n"
+        "network:\n  file: apart.graphml\n  residents: null\n"
+        f"  kind: {{column: kind, map: {{{', '.join(f'{kind}: {kind}' for kind in kinds)}}}}}\n"
+    )
+    frames = []
+    for disabled in ("0", "1"):
+        file = tmp_path / f"{disabled}.pickle"
+        code = [sys.executable, "-c", PLAIN, str(tmp_path / "apart.yaml"), str(file)]
+        subprocess.run(code, env={**os.environ, "NUMBA_DISABLE_JIT": disabled}, check=True)
         frames.append(pd.read_pickle(file))
     assert_same(*frames)
 

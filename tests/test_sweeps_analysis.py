@@ -110,7 +110,7 @@ def test_differences_are_those_of_a_comparison() -> None:
 @given(
     st.floats(-1, 1), st.floats(0, 1), st.integers(0, 9), st.sampled_from(METRICS), st.sampled_from(["", "nan", "none"])
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_verdicts_for_arrays_are_those_of_rows(difference, half, runs, metric, odd) -> None:
     half = math.nan if odd == "nan" else 0.0 if odd == "none" else half
     row = {"difference": difference, "ci_low": difference - half, "ci_high": difference + half, "runs": runs}
@@ -263,7 +263,7 @@ def test_additive_game_and_a_shared_interaction() -> None:
 
 
 @given(st.integers(1, 4).flatmap(lambda n: st.lists(st.floats(-9, 9), min_size=2**n, max_size=2**n)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shapley_is_efficient_symmetric_and_ignores_dummies(worth) -> None:
     worth = np.array(worth)
     count = int(np.log2(len(worth)))
@@ -623,7 +623,6 @@ def test_own_luck_is_not_paired() -> None:
 
 
 @given(st.floats(1e-3, 1e3), st.floats(1e-2, 10))
-@settings(deadline=None)
 def test_runs_needed_is_the_fewest_that_suffice(deviation, ratio) -> None:
     target = deviation * ratio
     need = float(analysis.runs_needed(deviation, target))
@@ -861,7 +860,7 @@ def test_no_event_in_twenty_runs_is_no_proof() -> None:
 
 
 @given(st.integers(2, 30).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.floats(0.01, 0.4))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_more_runs_are_needed_where_an_interval_is_too_wide(case) -> None:
     from cej_sim.sweeps.analysis.yes_no import bounds, needed
 

@@ -358,7 +358,7 @@ def test_a_million_cells_take_no_memory() -> None:
     levels=st.lists(st.integers(2, 5), min_size=1, max_size=4),
     cell=st.integers(0, 10**6),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_grid_is_a_product(levels: list[int], cell: int) -> None:
     names = ("burnout", "fatigue", "naming", "fear")
     text = "factors:\n" + "".join(

@@ -192,7 +192,7 @@ def test_granovetter_order_and_strength_of_ties_do_not_matter():
 
 
 @given(st.lists(st.integers(0, 12), min_size=10, max_size=10))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_mobilization_ends_at_the_first_crossing(needed):
     """Those act in the end whom the ones already acting carry along, one after the other."""
     n = 10
@@ -215,7 +215,6 @@ def test_mobilization_ends_at_the_first_crossing(needed):
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=60))
-@settings(deadline=None)
 def test_gini_of_a_table_is_the_gini_index(weights):
     total = sum(weights)
     listed = np.array(weights) / total if total > 0.0 else np.array(weights)

@@ -103,7 +103,7 @@ def listen(i, own, ear, radius, left, right, width, said, indptr, indices, tie):
         The sum of all weights, that of idea origins, and those of both eights.
     """
     many, born = said.shape[0] >= MANY, np.uint32(width + ORIGIN)
-    first, last, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(indices.size - 1)
+    first, last, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(max(indices.size - 1, 0))
     total, origin = own, own * said[i, born]
     these, those = own * eight(said, i, left), own * eight(said, i, right)
     for e in range(first, last):

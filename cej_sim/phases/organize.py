@@ -151,7 +151,7 @@ ROUNDS = 4
 @kernel(inline=True)
 def stir(i, way, acting, indptr, indices, tie):
     """Add agent i's ties (``way`` 1) to what acts on whom it is tied to, or take them away (-1)."""
-    many, end = acting.size >= MANY, np.uint64(indices.size - 1)
+    many, end = acting.size >= MANY, np.uint64(max(indices.size - 1, 0))
     for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
         if many:
             prefetch(acting, np.uint32(indices[min(e + AHEAD, end)]))

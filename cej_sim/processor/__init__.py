@@ -52,6 +52,13 @@ class Instruction:
         return types.Function(make_intrinsic_template(self, getattr(llvm, name), name))
 
 
+class _Eight(np.ndarray[Any, Any]):
+    """Eight numbers that are a value, as they are in kernels: ``+=`` makes another one, whoever else has this one."""
+
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self + other
+
+
 @Instruction
 def prefetch(array: object, row: object) -> None:
     """Ask for a row of an array that will soon be read (of a matrix: its first two lines of 64 bytes).
@@ -64,7 +71,7 @@ def prefetch(array: object, row: object) -> None:
 @Instruction
 def eight(array: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
     """The eight numbers of a matrix's row that begin at a column; ``row`` and ``column`` are not checked."""
-    return array[row, column : column + EIGHT].copy()
+    return array[row, column : column + EIGHT].copy().view(_Eight)
 
 
 @Instruction

@@ -128,8 +128,8 @@ def eight(context: Any, array: Any, row: Any, column: Any) -> tuple[Any, Writer]
 
 
 def put(context: Any, array: Any, row: Any, column: Any, values: Any) -> tuple[Any, Writer] | None:
-    """Write eight numbers, as ``eight`` reads them."""
-    if not _is_matrix(array):
+    """Write eight numbers, as ``eight`` reads them; what is only to be read is refused."""
+    if not (_is_matrix(array) and array.mutable):
         return None
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
