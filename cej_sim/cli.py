@@ -841,7 +841,10 @@ def main() -> None:
 
     def end(number: int, _: object) -> None:
         asked.append(number)
-        raise KeyboardInterrupt
+        if number != signal.SIGTERM:  # the only one for which a library that serves has a handler of its own
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            raise KeyboardInterrupt
 
     for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # `nohup`, say, has it ignored

@@ -148,7 +148,7 @@ def test_a_room_that_is_closed_leaves_nothing_behind(tmp_path, monkeypatch, name
         assert list(tmp_path.glob("cej_sim-app-*"))
         number = getattr(signal, name)
         process.send_signal(number)
-        assert process.wait(20) == 128 + number
+        assert process.wait(60) == 128 + number
     assert list(tmp_path.iterdir()) == []
 
 
