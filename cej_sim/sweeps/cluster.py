@@ -178,11 +178,11 @@ _hands = _Hands()
 
 def _scratch() -> str | None:
     """The directory that a worker of Dask has for such files, which is cleared even when the worker is killed."""
-    from distributed import get_worker
-
     try:
+        from distributed import get_worker
+
         return str(get_worker().local_directory)
-    except ValueError:  # this is none
+    except (ImportError, ValueError):  # this is none
         return None
 
 
