@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cej_sim.bundle import Gathered
     from cej_sim.comparison import Labels
     from cej_sim.ensemble import Ensemble
-    from cej_sim.runs import Result
+    from cej_sim.runs import Drawn, Result
     from cej_sim.scenario import Scenario
 
 AnyResult = TypeVar("AnyResult", bound="Result")
@@ -358,13 +358,13 @@ def run(
             ensemble=asked.ensemble,
         )
     result = _surveyed(replace(result, labels=asked.labels), asked.survey)
-    report = artist.begin(result)
+    drawn = artist.begin(result)
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
     with result.showing():
         show([render_summary(summary, result.titles[scenario.name]), *_predictions(result), *_survey(result)])
-    show_files(_saved(result, asked.directory, report))
+    show_files(_saved(result, asked.directory, drawn))
 
 
 @app.command()
@@ -440,10 +440,10 @@ def compare(
             ensemble=asked.ensemble,
         )
     result = _surveyed(replace(result, labels=asked.labels), asked.survey)
-    report = artist.begin(result)
+    drawn = artist.begin(result)
     with result.showing():
         show([render(result.table, result.titles), *_predictions(result), *_survey(result)])
-    files = _saved(result, asked.directory, report)
+    files = _saved(result, asked.directory, drawn)
     show_files(files)
     if bundle and asked.gathered:
         options = ["--runs", str(asked.runs), "--seed", str(asked.seed)]
@@ -456,7 +456,7 @@ def compare(
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
 
 
-def _saved(result: Result, directory: Path, report: Callable[[], str]) -> list[Path]:
+def _saved(result: Result, directory: Path, drawn: Callable[[], Drawn]) -> list[Path]:
     """Save a result; returns its files.
 
     Raises:
@@ -465,7 +465,7 @@ def _saved(result: Result, directory: Path, report: Callable[[], str]) -> list[P
     from cej_sim.provenance import OutputError
 
     try:
-        return result.save(directory, report)
+        return result.save(directory, drawn)
     except OutputError as error:
         raise Stop(f"The results were not saved: {error}") from error
 
@@ -832,6 +832,9 @@ def main() -> None:
     # Loading libraries makes hundreds of thousands of objects that stay: looking through them again and again for what
     # could be thrown away takes a tenth of a short command's time.
     gc.set_threshold(100_000, 20, 50)
+    # Linear algebra is asked for small tables only. Its threads, of which each library begins its own, wait for work by
+    # keeping a processor busy, which takes a quarter of a second from those who compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Where a terminal or file cannot hold a sign, a plain one takes its place.
     codecs.register_error("cej_sim.plain", _plain_signs)
     for stream in (sys.stdout, sys.stderr):

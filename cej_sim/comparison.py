@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -272,6 +273,11 @@ def _compare_month(
     )
 
 
+def load() -> None:
+    """Load what comparing needs and nothing else does; that can take longer than the comparison."""
+    import_module("scipy.special")
+
+
 def paired(a: NDArray[np.float64], b: NDArray[np.float64], metrics: Sequence[Metric]) -> dict[str, NDArray[np.float64]]:
     """What ``compare_table`` says of values that are paired run by run, for any number of comparisons at once.
 
@@ -282,7 +288,7 @@ def paired(a: NDArray[np.float64], b: NDArray[np.float64], metrics: Sequence[Met
     Returns:
         The columns ``a`` to ``runs`` of a comparison table, each (..., metrics).
     """
-    from scipy.special import stdtrit  # takes longer to load than all else, and not all who show results compute
+    from scipy.special import stdtrit  # see ``load``; not all who show results compute them
 
     both = ~np.isnan(a + b)
     a, b = np.where(both, a, np.nan), np.where(both, b, np.nan)

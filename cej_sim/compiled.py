@@ -123,9 +123,35 @@ def interpreted() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0")
 
 
+#: Where kernels that Python does not call are kept, if apart from the others.
+_inner: list[Path] = []
+
+
+def keep_inner_kernels(folder: Path) -> None:
+    """Keep kernels that Python does not call in a folder of their own; for those that are met from now on."""
+    _inner[:] = [folder]
+
+
 def is_cached() -> bool:
     """Whether the engine was compiled before, so that the first run need not wait."""
     return interpreted() or any(_its_directory().rglob("*run_months*.nbc"))
+
+
+@cache
+def _stored() -> Any:
+    """numba's cache of a function, which loads what is compiled without loading the compiler first."""
+    from numba.core.caching import FunctionCache
+    from numba.core.runtime import rtsys
+
+    class Stored(FunctionCache):
+        """The code that lies ready needs memory to be managed, and nothing else; the rest takes a third of a second."""
+
+        def load_overload(self, sig: object, target_context: Any) -> Any:
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
+
+    return Stored
 
 
 class Kernel:
@@ -154,7 +180,7 @@ class Kernel:
                 if self._made is None:
                     options = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
                     before = config.CACHE_DIR
-                    config.CACHE_DIR = str(_its_directory())
+                    config.CACHE_DIR = str(_inner[0] if _inner and not self._python else _its_directory())
                     try:
                         made = CPUDispatcher(
                             self.py_func,
@@ -164,7 +190,7 @@ class Kernel:
                                 "forceinline": self._inline,
                             },
                         )
-                        made.enable_caching()
+                        made._cache = _stored()(self.py_func)
                         for signature in self._signatures:
                             made.compile(signature)
                         if self._signatures:

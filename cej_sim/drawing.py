@@ -1,8 +1,8 @@
-"""The report of a result, made by another process where there are two processors.
+"""The report and the picture of a result, drawn by another process where there are two processors.
 
-Its many pictures take as long as everything else, and so does loading what draws them. Another Python does that while
-the runs are computed, gets the result when it is there, and makes the report while this process shows and writes all
-the rest. Where it fails, this process makes the report.
+Drawing takes as long as everything else, and so does loading what draws. Another Python loads it while the runs are
+computed, gets the result when it is there, and draws while this process shows and writes all the rest. On Linux it
+forks, and both draw: one the report, the other the picture. What fails there is drawn here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import multiprocessing
 import pickle
 import sys
 import threading
@@ -22,10 +23,13 @@ from cej_sim.processes import another_python, usable_processors
 if TYPE_CHECKING:
     import subprocess
 
-    from cej_sim.runs import Result
+    from cej_sim.runs import Drawn, Result
 
 #: Results with more bytes in their monthly table are not handed on: they would be held twice.
 MOST = 200_000_000
+
+#: Seconds to wait for a fork that draws; it needs less than one.
+PATIENCE = 20.0
 
 
 def pays() -> bool:
@@ -34,7 +38,7 @@ def pays() -> bool:
 
 
 class Artist:
-    """Who makes reports; enter its context as early as possible."""
+    """Who draws results; enter its context as early as possible."""
 
     def __init__(self) -> None:
         """Nobody is asked yet."""
@@ -45,7 +49,7 @@ class Artist:
         if pays():
             with contextlib.suppress(OSError):
                 self._process = another_python(
-                    "from cej_sim.drawing import report; report()", stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+                    "from cej_sim.drawing import draw; draw()", stdin=PIPE, stdout=PIPE, stderr=DEVNULL
                 )
         return self
 
@@ -55,11 +59,12 @@ class Artist:
             self._process.kill()
             self._process.wait()
 
-    def begin(self, result: Result) -> Callable[[], str]:
-        """Begin to make the report of a result; what is returned waits until that is done."""
-        process, answers = self._process, list[str]()
+    def begin(self, result: Result) -> Callable[[], Drawn]:
+        """Begin to draw a result; what is returned waits until that is done."""
+        process = self._process
+        answers: list[Drawn] = []
         if process is None or int(result.monthly.memory_usage().sum()) > MOST:
-            return result.report
+            return result.draw
 
         def ask(process: Any = process) -> None:
             with contextlib.suppress(Exception), process.stdin, process.stdout:
@@ -70,23 +75,47 @@ class Artist:
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
 
-        def report() -> str:
+        def drawn() -> Drawn:
             asking.join()
-            return answers[0] if answers else result.report()
+            return answers[0] if answers else result.draw()
 
-        return report
+        return drawn
 
 
-def report() -> None:
-    """Load what draws; then read a result from standard input, and write its report."""
+def draw() -> None:
+    """Load what draws; then read a result from standard input, and write what it was drawn as."""
     gc.disable()  # a short life, and what is loaded stays anyway
-    from cej_sim import plots
+    from cej_sim import plots, runs
 
     importlib.import_module("cej_sim.report")
-    importlib.import_module("cej_sim.runs")
     figure = plots.canvas(1.0, 1.0)
     plots.write(figure.add_subplot(), 0.5, 0.5, "has fonts loaded, too")
     plots.svg(figure)
     result: Result = pickle.load(sys.stdin.buffer)
-    pickle.dump(result.report(), sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+    picture = meanwhile(result.picture)
+    drawn = runs.Drawn(result.report(), picture())
+    pickle.dump(drawn, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
     sys.stdout.buffer.flush()
+
+
+def meanwhile(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Begin to make something in a fork of this process; what is returned waits for it, and makes it if that fails.
+
+    Where forks are not safe it is made when it is asked for.
+    """
+    if sys.platform != "linux":
+        return make
+    forks = multiprocessing.get_context("fork")
+    here, there = forks.Pipe(duplex=False)
+    process = forks.Process(target=lambda: there.send_bytes(make()), daemon=True)
+    process.start()
+    there.close()
+
+    def made() -> bytes:
+        with contextlib.suppress(EOFError, OSError):
+            if here.poll(PATIENCE):
+                return here.recv_bytes()
+        process.kill()
+        return make()
+
+    return made

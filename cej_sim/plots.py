@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,17 +118,50 @@ def _metric(monthly: pd.DataFrame, name: str) -> Metric:
     return BY_NAME[name]
 
 
-def _runs(monthly: pd.DataFrame, name: str) -> int:
-    return int(monthly.loc[monthly["scenario"] == name, "run"].nunique())
-
-
-def _of_metric(monthly: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The columns of a monthly table that the picture of one outcome is made of: a small part, quick to choose from."""
-    needed = {"scenario", "run", "month", "alive", _metric(monthly, name).name}
-    return monthly[[column for column in monthly.columns if column in needed]]
-
-
 # What is drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How outcomes went, worked out once for every picture that is made of the same table.
+
+    Attributes:
+        bands: (Scenario, metric) -> what ``band`` returns.
+        runs: Scenario -> number of its runs.
+        last: The last month that every scenario reaches.
+    """
+
+    bands: dict[tuple[str, str], pd.DataFrame]
+    runs: dict[str, int]
+    last: int
+
+
+def course(monthly: pd.DataFrame, scenarios: Iterable[str], metrics: Iterable[str]) -> Course:
+    """How some outcomes of some scenarios went.
+
+    Args:
+        monthly: A row per scenario, run and month.
+        scenarios: Names of scenarios.
+        metrics: Names of outcomes.
+
+    Raises:
+        ValueError: If a metric is unknown or not in the table.
+    """
+    scenarios, metrics = list(scenarios), [_metric(monthly, name).name for name in metrics]
+    needed = {"scenario", "run", "month", "alive", *metrics}
+    rows = monthly.loc[monthly["scenario"].isin(scenarios), [name for name in monthly.columns if name in needed]]
+    by_month = while_it_exists(rows).groupby(["scenario", "month"], observed=True)[metrics]
+    parts = {"mean": by_month.mean()}
+    parts |= {word: by_month.quantile(share / 100.0) for word, share in zip(("low", "high"), BAND, strict=True)}
+    return Course(
+        {
+            (scenario, metric): pd.DataFrame({word: table.loc[scenario, metric] for word, table in parts.items()})
+            for scenario in scenarios
+            for metric in metrics
+        },
+        {str(name): int(runs) for name, runs in rows.groupby("scenario", observed=True)["run"].nunique().items()},
+        last_month(rows),
+    )
 
 
 def band(monthly: pd.DataFrame, scenario: str, metric: str) -> pd.DataFrame:
@@ -136,10 +169,7 @@ def band(monthly: pd.DataFrame, scenario: str, metric: str) -> pd.DataFrame:
 
     What says nothing without a coalition is taken over the runs in which it still exists.
     """
-    rows = _of_metric(monthly, metric)
-    by_month = while_it_exists(rows[rows["scenario"] == scenario]).groupby("month")[metric]
-    low, high = (by_month.quantile(percent / 100.0) for percent in BAND)
-    return pd.DataFrame({"mean": by_month.mean(), "low": low, "high": high}).sort_index()
+    return course(monthly, [scenario], [metric]).bands[scenario, metric]
 
 
 def usual_panels(monthly: pd.DataFrame) -> tuple[str, ...]:
@@ -394,6 +424,7 @@ def full_label(metric: Metric) -> str:
 def _draw_panel(
     axes: Axes,
     monthly: pd.DataFrame,
+    went: Course,
     looks: Sequence[_Look],
     metric: Metric,
     ends: Mapping[str, int],
@@ -405,16 +436,15 @@ def _draw_panel(
     single_runs: int = 0,
 ) -> None:
     """One outcome of all scenarios: mean, band, grant ends, labels. ``room`` is the pixels for labels at the right."""
-    monthly = _of_metric(monthly, metric.name)
-    unit = _years(axes, last_month(monthly[monthly["scenario"].isin([look.name for look in looks])]), x_label)
+    unit = _years(axes, went.last, x_label)
     seen: list[float] = []
     line_ends = []
     for look in looks:
-        values = band(monthly, look.name, metric.name)
+        values = went.bands[look.name, metric.name]
         values = values[values.index / unit <= axes.get_xlim()[1]]
         x = values.index.to_numpy() / unit
         seen += [*values["mean"]]
-        if metric.unit != "yes/no" and _runs(monthly, look.name) > 1:
+        if metric.unit != "yes/no" and went.runs[look.name] > 1:
             seen += [*values["low"], *values["high"]]
             axes.fill_between(
                 x,
@@ -686,7 +716,8 @@ def _compose(
     metrics = [_metric(monthly, name) for name in (usual_panels(chosen) if panels is None else panels)]
     month = staircase_month(chosen, month)
     ends = grant_ends(chosen) if grant_end is None else grant_end
-    runs = max(_runs(chosen, look.name) for look in looks)
+    went = course(chosen, titles, [metric.name for metric in metrics])
+    runs = max(went.runs.values())
     size, few = 12.0, len(looks) <= _FEW
     figure = canvas(16, 9)
     wide, high = figure.bbox.width, figure.bbox.height
@@ -719,6 +750,7 @@ def _compose(
         _draw_panel(
             axes,
             chosen,
+            went,
             looks,
             metric,
             ends,
@@ -845,13 +877,18 @@ def run_figure(
 
 
 def panel_figure(
-    monthly: pd.DataFrame, titles: Mapping[str, str], metric: str, grant_end: Mapping[str, int] | None = None
+    monthly: pd.DataFrame,
+    titles: Mapping[str, str],
+    metric: str,
+    grant_end: Mapping[str, int] | None = None,
+    went: Course | None = None,
 ) -> Figure:
     """One outcome by itself, small enough for a phone: lines, bands and their labels, no heading.
 
     Args:
         monthly, titles, grant_end: As for ``comparison_figure``.
         metric: The outcome.
+        went: How it went, where ``course`` was asked already.
 
     Raises:
         ValueError: If a scenario or the metric is not in the table.
@@ -859,14 +896,22 @@ def panel_figure(
     looks = _looks(monthly, titles)
     declared = _metric(monthly, metric)
     ends = grant_ends(monthly[monthly["scenario"].isin(list(titles))]) if grant_end is None else grant_end
-    chosen = _of_metric(monthly, metric)
-    chosen = chosen[chosen["scenario"].isin(list(titles))]
+    went = went or course(monthly, titles, [metric])
     labeled = 1 < len(looks) <= _FEW
     figure = canvas(5.4, 3.4)
     room = 132.0 if labeled else 12.0
     axes = figure.add_axes((0.12, 0.16, 0.87 - room / figure.bbox.width, 0.78), label=f"panel:{metric}")
     _draw_panel(
-        axes, chosen, looks, declared, ends, size=12.0, room=room if labeled else 0.0, grant_words=True, x_label=True
+        axes,
+        monthly,
+        went,
+        looks,
+        declared,
+        ends,
+        size=12.0,
+        room=room if labeled else 0.0,
+        grant_words=True,
+        x_label=True,
     )
     return figure
 
@@ -891,10 +936,10 @@ def staircase_figure(
     raise ValueError(f"no scenario {scenario!r} among the titles")
 
 
-def png(figure: Figure, dpi: float = 100.0) -> bytes:
-    """A figure as a PNG file's bytes."""
+def png(figure: Figure, dpi: float = 100.0, note: str = "") -> bytes:
+    """A figure as a PNG file's bytes, with a note that goes with it."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi)
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Description": note} if note else None)
     return stream.getvalue()
 
 

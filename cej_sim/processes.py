@@ -22,5 +22,5 @@ def another_python(code: str, settings: Mapping[str, str] | None = None, **strea
     keep what it compiles from that apart, and all would be compiled once more.
     """
     search = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "PYTHONPATH": search, **(settings or {})}
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": search, **(settings or {})}
     return subprocess.Popen([sys.executable, "-P", "-c", code], env=environment, **streams)

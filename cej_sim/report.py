@@ -346,13 +346,12 @@ def _trajectories(
         items = "".join(f"<li>{_swatch(place)}{escaped(title)}</li>" for place, title in enumerate(titles.values()))
         parts.append(f'<ul class="key">{items}</ul>')
     chosen = [metric for metric in metrics_in(monthly.columns) if metric.name in KEY_METRICS]
-    months = monthly.groupby("scenario", observed=True)["month"]
-    edges = monthly[monthly["month"].isin([*months.min(), *months.max()])]
+    went = plots.course(monthly, titles, [metric.name for metric in chosen])
     for family, heading in FAMILIES.items():
         figures = [
             html_figure(
-                plots.svg(plots.panel_figure(monthly, titles, metric.name, ends)),
-                _panel_alt(edges, titles, metric),
+                plots.svg(plots.panel_figure(monthly, titles, metric.name, ends, went)),
+                _panel_alt(went, titles, metric),
                 label_of(metric),
                 _hint(metric),
             )
@@ -376,10 +375,10 @@ def html_figure(data: bytes, alt: str, caption: str, hint: str = "") -> str:
     return f"<figure><figcaption>{escaped(caption)}{small}</figcaption>{_image(data, alt)}</figure>\n"
 
 
-def _panel_alt(monthly: pd.DataFrame, titles: Mapping[str, str], metric: Metric) -> str:
+def _panel_alt(went: plots.Course, titles: Mapping[str, str], metric: Metric) -> str:
     parts = []
     for name, title in titles.items():
-        values = plots.band(monthly, name, metric.name)
+        values = went.bands[name, metric.name]
         start, end = values.iloc[0], values.iloc[-1]
         parts.append(
             f"{title}: {format_value(start['mean'], metric)} in month {values.index[0]}, "

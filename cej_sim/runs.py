@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -484,16 +485,24 @@ def _change_frame(
     scenarios: Iterable[str], run_numbers: Sequence[int], changes: Mapping[tuple[str, int], list[dict[str, Any]]]
 ) -> pd.DataFrame:
     """The dated logs of all runs in one table, by scenario, run and month."""
-    records = [
-        (name, run, *(record[column] for column in list(_CHANGE_COLUMNS)[2:]))
-        for name in scenarios
-        for row, run in enumerate(run_numbers)
-        for record in changes[name, row]
-    ]
-    return pd.DataFrame(records, columns=list(_CHANGE_COLUMNS)).astype(_CHANGE_COLUMNS)
+    logs = [(name, run, changes[name, row]) for name in scenarios for row, run in enumerate(run_numbers)]
+    columns: dict[str, list[Any]] = {
+        "scenario": [name for name, _, log in logs for _ in log],
+        "run": [run for _, run, log in logs for _ in log],
+    }
+    for column in list(_CHANGE_COLUMNS)[2:]:
+        columns[column] = [record[column] for *_, log in logs for record in log]
+    return pd.DataFrame(columns).astype(_CHANGE_COLUMNS)
 
 
 # Results
+
+
+class Drawn(NamedTuple):
+    """What of a result is drawn: the page as HTML, and the picture as a PNG file."""
+
+    report: str
+    picture: bytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -606,14 +615,14 @@ class Result:
     def _footer(self) -> dict[str, Any]:
         return {"seed": self.provenance["seed"], "version": self.provenance["version"]}
 
-    def save(self, directory: str | os.PathLike[str], report: Callable[[], str] | None = None) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str], drawn: Callable[[], Drawn] | None = None) -> list[Path]:
         """Write tables, figure, report and provenance into a directory.
 
         An existing directory is overwritten only if its ``provenance.json`` shows that it holds results of ours.
 
         Args:
             directory: Where to.
-            report: Gives the report, where somebody else makes it; by default it is made here.
+            drawn: Gives report and picture, where somebody else draws them; ``draw`` by default.
 
         Returns:
             The files' paths.
@@ -621,9 +630,9 @@ class Result:
         Raises:
             provenance.OutputError: If the directory must not or cannot be written.
         """
-        return provenance.write(directory, self.provenance, self._writers(report or self.report))
+        return provenance.write(directory, self.provenance, self._writers(cache(drawn or self.draw)))
 
-    def _writers(self, report: Callable[[], str]) -> dict[str, Callable[[Path], None]]:
+    def _writers(self, drawn: Callable[[], Drawn]) -> dict[str, Callable[[Path], None]]:
         """File name -> what writes it at a path."""
         note, answers = provenance.one_line(self.provenance), self.surveyed
         predicted: dict[str, Callable[[Path], None]] = {
@@ -636,11 +645,19 @@ class Result:
             "changes.csv": lambda path: _write_csv(self.coded_changes, path),
             "spectra.csv": lambda path: _write_csv(self.spectra(), path),
             **({} if answers is None else {"survey.csv": lambda path: _write_csv(answers, path)}),
-            self._picture: lambda path: self.plot().savefig(
-                path, format="png", dpi=100, metadata={"Description": note}
-            ),
-            "report.html": lambda path: _write_text(report(), path),
+            self._picture: lambda path: _write_bytes(drawn().picture, path),
+            "report.html": lambda path: _write_text(drawn().report, path),
         }
+
+    def draw(self) -> Drawn:
+        """The report and the picture, as they are saved."""
+        return Drawn(self.report(), self.picture())
+
+    def picture(self) -> bytes:
+        """What ``plot`` draws as a PNG file, which says how it was computed."""
+        from cej_sim import plots
+
+        return plots.png(self.plot(), note=provenance.one_line(self.provenance))
 
     def report(self, command: str | None = None) -> str:
         """The page that explains and shows everything, as HTML.
@@ -704,9 +721,9 @@ class Comparison(Result):
         """The page that explains and shows everything, as HTML; see ``Result.report``."""
         return self._report(self.table, command)
 
-    def _writers(self, report: Callable[[], str]) -> dict[str, Callable[[Path], None]]:
+    def _writers(self, drawn: Callable[[], Drawn]) -> dict[str, Callable[[Path], None]]:
         return {
-            **super()._writers(report),
+            **super()._writers(drawn),
             "comparison.csv": lambda path: _write_csv(self.table, path),
         }
 
@@ -717,6 +734,10 @@ class Comparison(Result):
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", errors="backslashreplace")
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _write_text(text: str, path: Path) -> None:
@@ -827,13 +848,13 @@ def compare(
     remarks = comparison_remarks(named, months)
     for remark in remarks:
         warnings.warn(remark, ComparisonWarning, stacklevel=2)
-    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress, ensemble)
-    from cej_sim.comparison import compare_table  # brings scipy, which takes longer to load than all else
-
-    first, *others = named
+    from cej_sim import comparison
     from cej_sim.predictions import judge
 
-    table = compare_table(monthly, first, others, table_months(chosen))
+    threading.Thread(target=comparison.load, daemon=True).start()  # what only the table needs
+    monthly, changes = _compute(named, range(runs), seed, chosen, threads, progress, ensemble)
+    first, *others = named
+    table = comparison.compare_table(monthly, first, others, table_months(chosen))
     described = _describe(named, runs, seed, chosen, command, remarks, ensemble=ensemble)
     predictions = judge(monthly, predictions_of(named))
     return Comparison(named, monthly, changes, described, table, predictions=predictions, ensemble=ensemble)

@@ -153,11 +153,12 @@ def spectra_table(monthly: pd.DataFrame, months: Iterable[int]) -> pd.DataFrame:
         (least), ``runs`` is the number of runs on the level, ``share`` their part of the runs in which the coalition
         still exists (missing where it exists in none).
     """
-    found = []
+    found, read = [], ["decision_share", "agenda_origin", "resident_attendance", "arnstein_band"]
     for scenario in monthly["scenario"].unique():
         for month in months:
-            here = monthly[(monthly["scenario"] == scenario) & (monthly["month"] == month) & (monthly["alive"] > 0.0)]
-            stands = [spectra({str(key): value for key, value in row.items()}) for row in here.to_dict("records")]
+            exist = (monthly["scenario"] == scenario) & (monthly["month"] == month) & (monthly["alive"] > 0.0)
+            here = monthly.loc[exist, read].to_dict("records")
+            stands = [spectra({str(key): value for key, value in row.items()}) for row in here]
             for spectrum, (_, levels) in SPECTRA.items():
                 on = [one[spectrum] for one in stands]
                 found += [

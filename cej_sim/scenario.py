@@ -492,10 +492,8 @@ class Scenario:
 
     def rules(self) -> np.recarray:
         """The rules as the engine reads them: a record array of length 1, a float field for each parameter."""
-        record = np.zeros(1, RULES_DTYPE).view(np.recarray)
-        for parameter in RULES:
-            record[parameter.field] = parameter.encode(self.values[parameter.path])
-        return record
+        encoded = [parameter.encode(self.values[parameter.path]) for parameter in RULES]
+        return np.array(encoded, np.float64).view(RULES_DTYPE).view(np.recarray)
 
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the numbers, as plain data: no name, no label, no description."""

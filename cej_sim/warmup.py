@@ -1,8 +1,8 @@
 """First use: have the engine compiled before it is needed, by two processes where there are two processors.
 
-numba compiles one function after the other. A second process compiles half of the phases into the same disk cache,
+numba compiles one function after the other. A second process compiles half of the phases as drafts (see ``drafts``),
 says so, and goes on with what builds a community; the first compiles the other half, and then the month, which takes
-all phases from the cache. Without a second processor, or if that process fails, one does all of it.
+all phases from the drafts. Without a second processor, or if that process fails, one does all of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -34,7 +35,7 @@ from cej_sim.state import COALITION_DTYPE, State
 
 #: Phases that the second process compiles; the first takes the others, what measures, and then the month. About as much
 #: work either way.
-SECOND = ("convene", "serve", "organize", "advocate", "contend", "fund", "coordinate", "evaluate", "experience")
+SECOND = ("convene", "serve", "organize", "advocate", "contend", "fund", "coordinate", "evaluate")
 
 
 def blank() -> State:
@@ -90,20 +91,28 @@ def _phases(second: bool) -> list[Any]:
     return [getattr(module, name) for name, module in named.items() if (name in SECOND) == second]
 
 
-def compile_first_part() -> None:
-    """Compile the first part of the phases and, as soon as standard input says that the others are done, the month."""
+def _begin(folder: str) -> None:
+    """What a process does that only compiles: it keeps drafts in a folder, and all that it makes."""
+    from cej_sim import drafts
+
     # What a compiler makes lives on anyway. Looking through it again and again takes a tenth of the time, and once more
     # at the end, unless it is frozen, half a second.
     gc.disable()
+    drafts.keep(folder)
+
+
+def compile_first_part(drafts: str) -> None:
+    """Compile the first part of the phases and, as soon as standard input says that the others are done, the month."""
+    _begin(drafts)
     compile_kernels([*_phases(False), reform.mandate, measure_arrays])
     sys.stdin.readline()
     compile_kernels([run_months])
     gc.freeze()
 
 
-def compile_second_part() -> None:
+def compile_second_part(drafts: str) -> None:
     """Compile the second part of the phases and say so, then what builds a population."""
-    gc.disable()
+    _begin(drafts)
     compile_kernels([*_phases(True), fund.disband])
     print("done", flush=True)
     small = {**defaults(), "community.residents": 6, "community.institutions": 2}
@@ -143,27 +152,19 @@ def prepare() -> None:
     with _turn():
         if is_compiled():
             return
-        if usable_processors() == 1:
-            _start("compile_second_part").wait()
-            _start("compile_first_part").wait()
-            return
-        second = _start("compile_second_part", stdout=subprocess.PIPE)
-        first = _start("compile_first_part", stdin=second.stdout)
-        if second.stdout is not None:
-            second.stdout.close()
-        _load_compiler()
-        first.wait()
-        second.wait()
-
-
-def _load_compiler() -> None:
-    """Load what numba needs before it can load the first kernel, while others compile."""
-    from numba.core.compiler_lock import global_compiler_lock
-    from numba.core.registry import cpu_target
-
-    with global_compiler_lock:
-        cpu_target.typing_context.refresh()
-        cpu_target.target_context.refresh()
+        with tempfile.TemporaryDirectory(
+            prefix="drafts-", dir=compiled.CACHE_DIRECTORY, ignore_cleanup_errors=True
+        ) as drafts:
+            if usable_processors() == 1:
+                _start("compile_second_part", drafts).wait()
+                _start("compile_first_part", drafts).wait()
+                return
+            second = _start("compile_second_part", drafts, stdout=subprocess.PIPE)
+            first = _start("compile_first_part", drafts, stdin=second.stdout)
+            if second.stdout is not None:
+                second.stdout.close()
+            first.wait()
+            second.wait()
 
 
 @contextlib.contextmanager
@@ -180,9 +181,9 @@ def _turn() -> Iterator[None]:
 
 
 def _start(
-    function: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+    function: str, *arguments: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Another Python that calls a function of this module, and shows nothing."""
     settings = {"CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
-    code = f"from cej_sim.warmup import {function}; {function}()"
+    code = f"from cej_sim.warmup import {function}; {function}(*{arguments})"
     return another_python(code, settings, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
