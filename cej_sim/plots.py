@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import matplotlib
@@ -239,17 +240,31 @@ def extent(text: Text) -> tuple[float, float]:
 
 def fit(text: Text, width: float, rows: int = 1) -> Text:
     """Wrap and, where that is not enough, make smaller and then shorten a text to a width in pixels and some rows."""
-    words = " ".join(text.get_text().split())
-    size = float(text.get_fontsize())
-    for smaller in (1.0, 0.92, 0.84, 0.76):
-        text.set_fontsize(smaller * size)
+    words, figure = " ".join(text.get_text().split()), text.get_figure(root=True)
+    style = text.get_fontsize(), text.get_fontweight(), text.get_fontstyle()
+    fitting, size = _fitting(words, width, rows, *style, 100.0 if figure is None else figure.dpi)
+    text.set_text(fitting)
+    text.set_fontsize(size)
+    return text
+
+
+@lru_cache(maxsize=1000)
+def _fitting(
+    words: str, width: float, rows: int, size: float, weight: str | int, style: str, dpi: float
+) -> tuple[str, float]:
+    """What ``fit`` makes of some words in a font: the rows, and the size of the font."""
+    text = write(canvas(1.0, 1.0, dpi), 0.0, 0.0, words, fontsize=size, fontweight=weight, fontstyle=style)
+    smaller = size
+    for share in (1.0, 0.92, 0.84, 0.76):
+        smaller = share * size
+        text.set_fontsize(smaller)
         for columns in range(len(words), 2, -1):
             wrapped = textwrap.wrap(words, columns, break_long_words=False, break_on_hyphens=False)
             if len(wrapped) > rows:
                 break
             text.set_text("\n".join(wrapped))
             if extent(text)[0] <= width:
-                return text
+                return text.get_text(), smaller
     for columns in range(len(words), 2, -1):
         wrapped = textwrap.wrap(words, columns, break_long_words=False, break_on_hyphens=False) if rows > 1 else [words]
         if len(wrapped) > rows:
@@ -257,7 +272,7 @@ def fit(text: Text, width: float, rows: int = 1) -> Text:
         text.set_text("\n".join(short(row, columns) for row in wrapped))
         if extent(text)[0] <= width:
             break
-    return text
+    return text.get_text(), smaller
 
 
 # One panel of trajectories
@@ -641,9 +656,9 @@ def _staircases(monthly: pd.DataFrame, looks: Sequence[_Look], month: int) -> tu
 # Whole figures
 
 
-def canvas(width: float, height: float) -> Figure:
+def canvas(width: float, height: float, dpi: float = 100.0) -> Figure:
     """An empty figure of a size in inches, on a canvas of its own."""
-    figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -7,8 +7,10 @@ and opened without a network. Everything that a user wrote is escaped.
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -569,11 +571,13 @@ def _spectra(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         "assumed</strong>: the sources describe levels in words, and partly by conduct that is not modeled. Shares are "
         "of the runs in which the coalition still exists.</p>\n"
     ]
+    standing = defaultdict(list)
+    for row in records(table):
+        standing[row["month"], row["spectrum"], row["scenario"]].append(row)
     for month in sorted(int(month) for month in table["month"].unique()):
         rows = []
         for spectrum, (title, levels) in SPECTRA.items():
-            here = table[(table["month"] == month) & (table["spectrum"] == spectrum)]
-            cells = [data_cell(each, _levels(here[here["scenario"] == name])) for name, each in titles.items()]
+            cells = [data_cell(each, _levels(standing[month, spectrum, name])) for name, each in titles.items()]
             least_to_most = f'<small class="soft">{escaped(", ".join(levels))}</small>'
             rows.append(table_row(f"{escaped(title)}<br>{least_to_most}", cells))
         head = header_row(
@@ -583,12 +587,12 @@ def _spectra(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     return "".join(parts) + "</section>\n"
 
 
-def _levels(rows: pd.DataFrame) -> str:
+def _levels(rows: Iterable[Mapping[str, Any]]) -> str:
     """The levels that runs are on, the most frequent first, as HTML."""
-    found = rows[rows["runs"] > 0].sort_values(["runs", "rank"], ascending=[False, True], kind="stable")
-    if found.empty:
+    found = sorted((row for row in rows if row["runs"] > 0), key=lambda row: (-row["runs"], row["rank"]))
+    if not found:
         return '<span class="unsure">has ended</span>'
-    words = [f"{escaped(row['level'])} {100 * row['share']:.0f}%" for row in records(found)]
+    words = [f"{escaped(row['level'])} {100 * row['share']:.0f}%" for row in found]
     return f'<span class="better">{words[0]}</span>' + "".join(f"; {word}" for word in words[1:])
 
 
