@@ -94,6 +94,23 @@ def test_a_process_that_goes_away_ends_nothing() -> None:
     assert (process.returncode, out, err) == (0, "went on\n", "")
 
 
+def test_no_threads_for_linear_algebra_take_a_processor() -> None:
+    process = in_a_process(
+        code="""
+        import os, sys
+        from cej_sim import cli
+
+        def app(*_, **__):
+            print("numpy" in sys.modules, os.environ["OPENBLAS_NUM_THREADS"])
+
+        cli.app = app
+        cli.main()
+        """
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, f"False {os.environ.get('OPENBLAS_NUM_THREADS', 1)}\n", "")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_who_is_asked_to_end_clears_up_first(name: str) -> None:

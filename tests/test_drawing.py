@@ -1,4 +1,4 @@
-"""Reports that another process makes: the same as those made here, and made here where that process fails."""
+"""What another process draws: the same as what is drawn here, and drawn here where that process fails."""
 
 from __future__ import annotations
 
@@ -31,31 +31,74 @@ def artist(monkeypatch):
     assert made._process.poll() is not None
 
 
-def refuse(*_: object) -> str:
-    raise AssertionError("made here")
+def refuse(*_: object) -> runs.Drawn:
+    raise AssertionError("drawn here")
 
 
-def test_another_process_makes_the_same_report(result, artist, monkeypatch):
-    here = result.report()
-    monkeypatch.setattr(runs.Comparison, "report", refuse)
+def test_another_process_draws_the_same(result, artist, monkeypatch):
+    here = result.draw()
+    monkeypatch.setattr(runs.Comparison, "draw", refuse)
     assert artist.begin(result)() == here
-    assert "neighbors" in here
+    assert "neighbors" in here.report
+    assert here.picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.usefixtures("empty_pictures")
-def test_where_that_process_fails_the_report_is_made_here(result, artist, when):
+def test_where_that_process_fails_it_is_drawn_here(result, artist, when):
     if when == "before":
         artist._process.kill()
-    report = artist.begin(result)
+    drawn = artist.begin(result)
     artist._process.kill()
-    assert report() == result.report()
+    assert drawn() == result.draw()
 
 
 @pytest.mark.usefixtures("empty_pictures")
 def test_results_that_are_too_large_are_not_handed_on(result, artist, monkeypatch):
     monkeypatch.setattr(drawing, "MOST", 10)
-    assert artist.begin(result) == result.report
+    assert artist.begin(result) == result.draw
+
+
+FORKS = """
+import os, sys, time
+from cej_sim import drawing
+
+here = os.getpid()
+
+def make():
+    if os.getpid() != here:
+        print(os.getpid(), flush=True)
+        {there}
+    return b"from here"
+
+made = drawing.meanwhile(make)
+drawing.PATIENCE = 0.5
+print(made().decode(), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are made on Linux only")
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ("return b'from there'", "from there"),
+        ("os._exit(1)", "from here"),
+        ("raise ValueError", "from here"),
+        ("time.sleep(600)", "from here"),
+    ],
+)
+def test_what_a_fork_does_not_make_is_made_here(there, expected):
+    code = [sys.executable, "-c", FORKS.format(there=there)]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
+    fork, made = done.stdout.split("\n", 1)
+    assert made.strip() == expected
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(fork), 0)
+
+
+def test_where_forks_are_not_safe_there_are_none(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert drawing.meanwhile(refuse) is refuse
 
 
 def test_no_process_is_started_where_drawing_is_loaded_or_there_is_no_processor(monkeypatch):

@@ -117,6 +117,22 @@ def test_bands_are_quantiles_of_the_runs() -> None:
         assert (at.min(), at.max()) == pytest.approx((row["low"], row["high"]))
 
 
+def test_a_course_holds_every_outcome_and_scenario() -> None:
+    """Runs that have ended do not count; rows may come in any order."""
+    monthly = synthetic(runs=9)
+    monthly["alive"] = np.where((monthly["run"] < 2) & (monthly["month"] > 30), 0.0, 1.0)
+    went = plots.course(monthly.sample(frac=1.0, random_state=1), TITLES, ["burden", "trust"])
+    assert (went.runs, went.last) == ({"ci": 9, "led": 9}, monthly["month"].max())
+    assert set(went.bands) == {(name, metric) for name in TITLES for metric in ("burden", "trust")}
+    for (name, metric), values in went.bands.items():
+        wide = monthly[monthly["scenario"] == name].pivot(index="month", columns="run", values=metric)
+        if metric == "trust":  # says nothing without a coalition
+            wide.loc[31:, [0, 1]] = np.nan
+        assert list(values.index) == list(wide.index)
+        np.testing.assert_allclose(values["mean"], wide.mean(axis=1))
+        np.testing.assert_allclose(values[["low", "high"]].T, np.nanquantile(wide, [0.1, 0.9], axis=1))
+
+
 def test_panels_and_labels(usual: tuple[pd.DataFrame, Figure]) -> None:
     _, figure = usual
     panels = axes_of(figure, "panel")

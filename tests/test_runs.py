@@ -79,10 +79,14 @@ def test_fewer_months_are_the_first_months_of_more() -> None:
     assert_same(short.changes, long.changes[long.changes["month"] <= 24])
 
 
-def test_stretches_are_the_months_run_at_once() -> None:
-    key = runs.key_of(3, 0)
+def test_stretches_are_the_months_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, months = runs.key_of(3, 0), []
     stretched = np.empty((31, len(METRICS)))
-    runs.run_once(A, key, stretched)
+    monkeypatch.setattr(runs, "_STRETCH", 12 * populate(A, int(key)).kind.size)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "run_months", lambda *given: months.append(len(given[-1])) or run_months(*given))
+        runs.run_once(A, key, stretched)
+    assert months == [12, 12, 6]
     at_once = np.empty((30, len(METRICS)))
     run_months(populate(A, int(key)), encode_events(A), key, 0, at_once)
     assert np.array_equal(stretched[1:], at_once)
