@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parent
 _SOURCES = (
     "compiled.py",
+    "drafts.py",
     "draws.py",
     "forms.py",
     "processor",

@@ -32,7 +32,8 @@ class Draft(codegen.JITCodeLibrary):
     def finalize(self) -> None:
         """Put together what it calls, too, and leave it at that."""
         for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
+            if hasattr(self, "_reload_init"):  # older versions of numba have none
+                self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalize_dynamic_globals()
         self._finalized = True
