@@ -3,7 +3,7 @@
 numba makes machine code of every kernel as soon as it is compiled, optimizes what that calls along with it, and does
 both again in whatever calls it. Only Python needs the machine code of a function, and it calls the outermost ones. A
 process that does nothing but compile therefore keeps the others as drafts, LLVM's code before it is optimized, and
-each is optimized and made into machine code once: within the function that Python calls. That takes a quarter less.
+each is optimized and made into machine code once: within the function that Python calls. That takes a third less.
 
 Drafts are for processes that only compile. What they leave in the cache of the functions that Python calls is what
 numba would have left there, apart from the order of its optimizations.
