@@ -16,7 +16,8 @@ import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
@@ -362,7 +363,7 @@ def run(
     for remark in result.provenance["warnings"]:
         say(f"Note: {remark}.")
     summary = summary_table(result.monthly, scenario.name, table_months(result.provenance["months"]))
-    with result.showing():
+    with _saved_if_unread(result, asked.directory, drawn), result.showing():
         show([render_summary(summary, result.titles[scenario.name]), *_predictions(result), *_survey(result)])
     show_files(_saved(result, asked.directory, drawn))
 
@@ -441,7 +442,7 @@ def compare(
         )
     result = _surveyed(replace(result, labels=asked.labels), asked.survey)
     drawn = artist.begin(result)
-    with result.showing():
+    with _saved_if_unread(result, asked.directory, drawn), result.showing():
         show([render(result.table, result.titles), *_predictions(result), *_survey(result)])
     files = _saved(result, asked.directory, drawn)
     show_files(files)
@@ -454,6 +455,16 @@ def compare(
         options += ["--ensemble-file", "ensemble.csv"] if ensemble_file else ["--ensemble"] if ensemble else []
         options += ["--survey", ",".join(map(str, asked.survey))] if asked.survey else []
         _pack(Path(bundle), result, files, asked.gathered, options, asked.extra)
+
+
+@contextmanager
+def _saved_if_unread(result: Result, directory: Path, drawn: Callable[[], Drawn]) -> Iterator[None]:
+    """Where nobody reads what is shown, the result is saved all the same before the command ends."""
+    try:
+        yield
+    except BrokenPipeError:
+        _saved(result, directory, drawn)
+        raise
 
 
 def _saved(result: Result, directory: Path, drawn: Callable[[], Drawn]) -> list[Path]:
@@ -835,6 +846,10 @@ def main() -> None:
     # Linear algebra is asked for small tables only. Its threads, of which each library begins its own, wait for work by
     # keeping a processor busy, which takes a quarter of a second from those who compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Who closed its own output (`>&-`) wants to see nothing, but the results.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     # Where a terminal or file cannot hold a sign, a plain one takes its place.
     codecs.register_error("cej_sim.plain", _plain_signs)
     for stream in (sys.stdout, sys.stderr):
@@ -908,6 +923,10 @@ def status(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         answer = INTERRUPTED
     except BrokenPipeError:
+        raise
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # which the command line takes for a failure
+            raise BrokenPipeError from None
         raise
     except Exception as error:
         if os.environ.get(DEBUG):

@@ -17,6 +17,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache, update_wrapper
 from pathlib import Path
@@ -152,7 +153,20 @@ def _stored() -> Any:
             with self._guard_against_spurious_io_errors():
                 return self._load_overload(sig, target_context)
 
+        def save_overload(self, sig: object, data: Any) -> None:
+            try:
+                super().save_overload(sig, data)
+            except OSError as error:
+                _say_not_kept((error.strerror or str(error)).lower())
+
     return Stored
+
+
+@cache
+def _say_not_kept(reason: str) -> None:
+    """Say once why the next process will have to compile again."""
+    message = f"what was compiled cannot be kept in {_its_directory()}: {reason}; it is compiled again each time"
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 class Kernel:

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import multiprocessing
+import os
 import pickle
 import sys
 import threading
@@ -107,7 +108,14 @@ def meanwhile(make: Callable[[], bytes]) -> Callable[[], bytes]:
         return make
     forks = multiprocessing.get_context("fork")
     here, there = forks.Pipe(duplex=False)
-    process = forks.Process(target=lambda: there.send_bytes(make()), daemon=True)
+
+    def send() -> None:
+        # It must not hold open what others read, who would wait for more when this process is gone, nor its own end.
+        here.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        there.send_bytes(make())
+
+    process = forks.Process(target=send, daemon=True)
     process.start()
     there.close()
 

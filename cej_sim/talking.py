@@ -48,12 +48,18 @@ FEWEST_COLUMNS = 80
 
 def console() -> Console:
     """Where tables go: as wide as the terminal, or 100 columns where there is none."""
-    from rich.console import Console
+    from rich import console
+
+    class Console(console.Console):
+        """Does not end the program where nobody reads; whoever called it may still have something to save."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     if not sys.stdout.isatty():
         return Console(width=100)
-    console = Console()
-    return console if console.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
+    wide = Console()
+    return wide if wide.width >= FEWEST_COLUMNS else Console(width=FEWEST_COLUMNS)
 
 
 def show(tables: Sequence[RenderableType]) -> None:

@@ -11,6 +11,8 @@ import contextlib
 import gc
 import hashlib
 import inspect
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -91,33 +93,37 @@ def _phases(second: bool) -> list[Any]:
     return [getattr(module, name) for name, module in named.items() if (name in SECOND) == second]
 
 
-def _begin(folder: str) -> None:
-    """What a process does that only compiles: it keeps drafts in a folder, and all that it makes."""
+@contextlib.contextmanager
+def _compiling(folder: str) -> Iterator[None]:
+    """A process that only compiles: it keeps drafts in a folder, and in memory all that it makes."""
     from cej_sim import drafts
 
     # What a compiler makes lives on anyway. Looking through it again and again takes a tenth of the time, and once more
     # at the end, unless it is frozen, half a second.
     gc.disable()
     drafts.keep(folder)
+    asked_by = os.getppid()
+    yield
+    if os.getppid() != asked_by:  # who would have cleared up was killed
+        shutil.rmtree(folder, ignore_errors=True)
+    gc.freeze()
 
 
 def compile_first_part(drafts: str) -> None:
     """Compile the first part of the phases and, as soon as standard input says that the others are done, the month."""
-    _begin(drafts)
-    compile_kernels([*_phases(False), reform.mandate, measure_arrays])
-    sys.stdin.readline()
-    compile_kernels([run_months])
-    gc.freeze()
+    with _compiling(drafts):
+        compile_kernels([*_phases(False), reform.mandate, measure_arrays])
+        sys.stdin.readline()
+        compile_kernels([run_months])
 
 
 def compile_second_part(drafts: str) -> None:
     """Compile the second part of the phases and say so, then what builds a population."""
-    _begin(drafts)
-    compile_kernels([*_phases(True), fund.disband])
-    print("done", flush=True)
-    small = {**defaults(), "community.residents": 6, "community.institutions": 2}
-    populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
-    gc.freeze()
+    with _compiling(drafts):
+        compile_kernels([*_phases(True), fund.disband])
+        print("done", flush=True)
+        small = {**defaults(), "community.residents": 6, "community.institutions": 2}
+        populate(Scenario("small", small, months=1), int(run_key(np.uint64(1), np.uint64(1))))
 
 
 #: The package as it lies here.
@@ -149,18 +155,28 @@ def prepare() -> None:
     """
     if is_compiled():
         return
-    with _turn():
+    with _turn() as lock:
         if is_compiled():
             return
-        with tempfile.TemporaryDirectory(
-            prefix="drafts-", dir=compiled.CACHE_DIRECTORY, ignore_cleanup_errors=True
-        ) as drafts:
+        with (
+            tempfile.TemporaryDirectory(
+                prefix="drafts-", dir=compiled.CACHE_DIRECTORY, ignore_cleanup_errors=True
+            ) as drafts,
+            contextlib.ExitStack() as ending,
+        ):
+
+            def start(function: str, **streams: Any) -> subprocess.Popen[bytes]:
+                process = _start(function, drafts, pass_fds=lock, **streams)
+                ending.callback(process.wait)
+                ending.callback(process.kill)  # first of the two; nothing where it has ended
+                return process
+
             if usable_processors() == 1:
-                _start("compile_second_part", drafts).wait()
-                _start("compile_first_part", drafts).wait()
+                start("compile_second_part").wait()
+                start("compile_first_part").wait()
                 return
-            second = _start("compile_second_part", drafts, stdout=subprocess.PIPE)
-            first = _start("compile_first_part", drafts, stdin=second.stdout)
+            second = start("compile_second_part", stdout=subprocess.PIPE)
+            first = start("compile_first_part", stdin=second.stdout)
             if second.stdout is not None:
                 second.stdout.close()
             first.wait()
@@ -168,22 +184,25 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    """Wait until no other process compiles into the same cache (where the system can lock files)."""
+def _turn() -> Iterator[tuple[int, ...]]:
+    """Wait until no other process compiles into the same cache (where the system can lock files).
+
+    Yields:
+        What holds the lock. Processes to which it is passed on hold it, too, should this one be killed.
+    """
     try:
         import fcntl
     except ImportError:
-        yield
+        yield ()
         return
     with open(compiled.CACHE_DIRECTORY / "compiling.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield (file.fileno(),)
 
 
-def _start(
-    function: str, *arguments: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
+def _start(function: str, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
     """Another Python that calls a function of this module, and shows nothing."""
     settings = {"CEJ_SIM_CACHE_DIR": str(compiled.CACHE_DIRECTORY.parent), "NUMBA_OPT": "1"}
     code = f"from cej_sim.warmup import {function}; {function}(*{arguments})"
-    return another_python(code, settings, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
+    nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    return another_python(code, settings, **{**nothing, **streams})

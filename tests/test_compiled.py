@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
-from cej_sim import compiled, forms, warmup
+from cej_sim import compiled, draws, forms, warmup
 from cej_sim.scenario import Scenario, defaults
 
 PACKAGE = Path(compiled.__file__).parent
@@ -227,6 +230,26 @@ def test_nothing_is_left_to_compile_where_one_processor_prepared_it(plainest):
     nothing_is_left_to_compile(plainest.environment, *plainest.prepared, processors=1)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_who_is_ended_while_compiling_leaves_nothing(number, tmp_path):
+    """Nor does the next one compile beside what still goes on: it waits for that."""
+    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
+    compare = [sys.executable, "-P", "-m", "cej_sim", "compare", "--runs", "1", "--months", "2", "--out"]
+    folder = tmp_path / f"cej_sim-{compiled.source_hash()}"
+    first = subprocess.Popen([*compare, str(tmp_path / "first")], env=environment, stderr=subprocess.DEVNULL)
+    while not list(folder.glob("drafts-*/*/*.nbc")):
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.send_signal(number)
+    assert first.wait(10) == (143 if number == signal.SIGTERM else -number)
+    second = subprocess.run([*compare, str(tmp_path / "second")], env=environment, capture_output=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert not list(folder.glob("drafts-*"))
+    assert len(list(folder.rglob("*run_months*.nbc"))) == 1
+
+
 UNPREPARED = """
 import sys
 from cej_sim import compiled, month, warmup
@@ -254,6 +277,26 @@ def test_where_the_preparation_fails_the_first_run_compiles_the_same(tmp_path):
         assert done.returncode == 0, done.stderr
         told.append(done.stdout)
     assert told[0] == told[1]
+
+
+def test_what_cannot_be_kept_is_computed_all_the_same(tmp_path):
+    """With a word about it, once."""
+    code = """
+import errno
+import numpy as np
+from numba.core import caching
+from cej_sim import draws
+
+def save(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+caching.IndexDataCacheFile.save = save
+print(draws.uniform(np.uint64(1), 2, 3, 4))
+"""
+    environment = {**os.environ, "CEJ_SIM_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == draws.uniform(np.uint64(1), 2, 3, 4)
+    assert done.stderr.count("cannot be kept in") == done.stderr.count("no space left on device") == 1
 
 
 def test_a_kernel_for_compiled_callers_says_so_to_python():

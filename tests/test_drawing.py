@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +70,7 @@ here = os.getpid()
 
 def make():
     if os.getpid() != here:
-        print(os.getpid(), flush=True)
+        print(os.getpid(), file=sys.stderr, flush=True)
         {there}
     return b"from here"
 
@@ -90,10 +93,47 @@ print(made().decode(), flush=True)
 def test_what_a_fork_does_not_make_is_made_here(there, expected):
     code = [sys.executable, "-c", FORKS.format(there=there)]
     done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
-    fork, made = done.stdout.split("\n", 1)
-    assert made.strip() == expected
+    assert done.stdout.strip() == expected
+    fork = done.stderr.split("\n")[0]
     with pytest.raises(ProcessLookupError):
         os.kill(int(fork), 0)
+
+
+HELPER = """
+import os, signal, sys
+from cej_sim import drawing
+
+here = os.getpid()
+
+def make():
+    if os.getpid() != here:
+        os.kill(here, signal.SIGKILL)
+    return bytes(1_000_000)
+
+drawing.meanwhile(make)()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are made on Linux only")
+def test_a_fork_outlives_nobody():
+    """Whoever reads what the helper says sees its end, and a picture larger than a pipe is not waited for."""
+    helper = subprocess.Popen([sys.executable, "-c", HELPER], stdout=subprocess.PIPE, start_new_session=True)
+    assert helper.communicate(timeout=60) == (b"", None)
+    assert helper.returncode == -signal.SIGKILL
+    ends = time.monotonic() + 30.0
+    while processes_of(helper.pid) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert processes_of(helper.pid) == []
+
+
+def processes_of(session: int) -> list[str]:
+    """What still runs of a session."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, its = file.read_text().rsplit(")", 1)[1].split()[:4]
+            found += [file.parent.name] if int(its) == session and state != "Z" else []
+    return found
 
 
 def test_where_forks_are_not_safe_there_are_none(monkeypatch):
