@@ -69,6 +69,7 @@ def test_a_reader_who_has_seen_enough_ends_it_silently() -> None:
     assert said == ""
 
 
+@pytest.mark.slow
 def test_results_that_nobody_reads_are_saved(tmp_path: Path) -> None:
     process = in_a_process("compare", "--runs", "2", "--months", "3", "--out", str(tmp_path / "out"))
     assert process.stdout is not None
@@ -77,6 +78,7 @@ def test_results_that_nobody_reads_are_saved(tmp_path: Path) -> None:
     assert {"monthly.parquet", "report.html", "comparison.png"} <= {file.name for file in (tmp_path / "out").iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a shell closes them")
 def test_who_closes_the_outputs_gets_the_results(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
