@@ -547,7 +547,7 @@ def main() -> None:
     found: dict[str, Any] = {"doors": doors(options.sizes, options.repeats)}
     found["bound"] = bound(max(options.sizes), max(2, min(options.repeats, 3)))
     found["growth"], found["exponent"] = growth(options.repeats, max(options.sizes))
-    found["threads"] = two_threads(options.repeats)
+    found["threads"] = two_threads(3 * options.repeats)
     found["starting"] = starting(options.repeats)
     found["memory"] = memory([size for size in options.sizes if size >= 10_000] or options.sizes)
     after = processor_ticks()
